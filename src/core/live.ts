@@ -1,0 +1,57 @@
+import { connect, endWith, EMPTY, ignoreElements, isObservable, merge, takeUntil, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+
+import { ArgumentError } from './errors.js';
+
+/** A hyper-parameter as a function of the global step it is for; the first step is 1. */
+export type Schedule = (globalStep: number) => number;
+
+/** A hyper-parameter: a number, a schedule, or an Observable whose latest value counts. */
+export type Live = number | Schedule | Observable<number>;
+
+/** A {@link Live} value while a source runs. */
+export interface LiveValue {
+  /** The value for a global step. */
+  readonly at: Schedule;
+  /** Keeps listening to an Observable value for as long as the source it is piped to runs. */
+  readonly whileRunning: <T>() => MonoTypeOperatorFunction<T>;
+}
+
+/**
+ * Reads a number, a schedule or an Observable in one way, checked by `check` whenever it is read.
+ *
+ * A plain number is checked at once, so that a bad argument throws when the pipeline is built. Call it inside `defer`: an Observable's latest
+ * value belongs to one subscription.
+ */
+export function liveValue(value: Live, label: string, check: (value: number, label: string) => void): LiveValue {
+  if (!isObservable(value)) {
+    const schedule = typeof value === 'function' ? value : () => value;
+    return { at: (step) => checked(schedule(step), label, check), whileRunning: () => (source) => source };
+  }
+  let latest: number | undefined;
+  const updates$ = value.pipe(tap((next) => (latest = next)));
+  return {
+    at: () => {
+      if (latest === undefined) throw new ArgumentError(`${label}: an Observable must emit its first value at once (startWith), received none`);
+      return checked(latest, label, check);
+    },
+    whileRunning: () => (source) =>
+      source.pipe(
+        connect((shared$) =>
+          merge(updates$.pipe(ignoreElements(), takeUntil(shared$.pipe(ignoreElements(), endWith(null)))) as typeof EMPTY, shared$),
+        ),
+      ),
+  };
+}
+
+/** Throws what `check` throws if `value` is a plain number that it refuses; schedules and Observables are checked as they are read. */
+export function checkLive(value: Live, label: string, check: (value: number, label: string) => void): void {
+  if (typeof value === 'number') check(value, label);
+  else if (typeof value !== 'function' && !isObservable(value)) {
+    throw new ArgumentError(`${label} must be a number, a schedule or an Observable, received ${String(value)}`);
+  }
+}
+
+function checked(value: number, label: string, check: (value: number, label: string) => void): number {
+  check(value, label);
+  return value;
+}

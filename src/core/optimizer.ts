@@ -1,0 +1,26 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import type { Live } from './live.js';
+import type { WeightSlot } from './weights.js';
+
+/** An optimizer's memory by slot: a vector as long as the weights (momentum …), or a scalar (a step count, a power of beta). */
+export type OptimizerState = Readonly<Record<string, tf.Tensor>>;
+
+/** What an update gives back: new weights and new state, both owned by the caller. */
+export interface Updated {
+  readonly weights: tf.Tensor1D;
+  readonly state: OptimizerState;
+}
+
+/**
+ * An optimizer as a pair of pure functions over flat vectors.
+ *
+ * `init` makes the state; `update` makes new weights and new state, and disposes neither its inputs nor anything else: the stage that
+ * calls it owns all of them, and can therefore skip a step, fork a run or save one.
+ */
+export interface Optimizer {
+  readonly name: string;
+  readonly learningRate: Live;
+  init(slots: readonly WeightSlot[]): OptimizerState;
+  update(gradients: tf.Tensor1D, state: OptimizerState, weights: tf.Tensor1D, learningRate: number): Updated;
+}

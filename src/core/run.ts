@@ -1,0 +1,76 @@
+import { concatMap, finalize, from, map, type Observable, type ObservableInput, type OperatorFunction } from 'rxjs';
+
+import type { LossFunction } from './loss.js';
+import type { Metrics } from './metric.js';
+import type { Model } from './model.js';
+import type { Weights } from './weights.js';
+
+/** The key under which values carry their run; being a symbol, it is seen by neither JSON nor structured clones. */
+export const RUN: unique symbol = Symbol('gradstream.run');
+
+/** What travels with the values of one run, from the source to the last stage. */
+export interface Run {
+  /** Keeps the source from giving its next batch until `promise` has settled. */
+  readonly waitUntil?: (promise: PromiseLike<unknown>) => void;
+  /** Emits between two epochs and after the last, when nothing is under way. */
+  readonly epochEnd$?: Observable<void>;
+  /** What `forward` was given; validation uses it. */
+  readonly model?: Model;
+  readonly loss?: LossFunction;
+  readonly metrics?: Metrics;
+  readonly weights?: Weights;
+}
+
+/** Anything that may carry a run. */
+export interface InRun {
+  readonly [RUN]?: Run;
+}
+
+/**
+ * Keeps the source of `value` from giving its next batch until `promise` has settled.
+ *
+ * The web platform's `ExtendableEvent.waitUntil`: to be called while the value is being emitted. A value without a source that waits
+ * (a marble test's) is never waited for.
+ */
+export function waitUntil(value: InRun, promise: PromiseLike<unknown>): void {
+  value[RUN]?.waitUntil?.(promise);
+}
+
+/** Keeps the source waiting from now until the returned function is called. */
+export function hold(value: InRun): () => void {
+  let release = (): void => undefined;
+  const wait = value[RUN]?.waitUntil;
+  wait?.(new Promise<void>((resolve) => (release = resolve)));
+  return () => release();
+}
+
+/**
+ * A `concatMap` that makes the source wait: how every asynchronous stage is written, ours and yours.
+ *
+ * Without it, the source would give further batches while the stage is still at work.
+ *
+ * ```text
+ * source:  --a--------b--|
+ *              waitMap(x => --x|)
+ * output:  ----a--------b|          the source is asked for b once a is through
+ * ```
+ *
+ * The inner Observable's values go on as they are: spread the input into them (`{ ...value, … }`), so that later stages can wait, too.
+ * **Ownership**: as `project` has it.
+ *
+ * @example
+ * ```ts
+ * const slowly = waitMap(async (event: StepEvent) => { await save(event); return event; });
+ * ```
+ *
+ * @param project - Gives the work for one value, as anything that RxJS can subscribe to.
+ */
+export function waitMap<T extends object, R>(
+  project: (value: T, index: number) => ObservableInput<R>,
+): OperatorFunction<T, R> {
+  return (source) =>
+    source.pipe(
+      map((value) => ({ value, release: hold(value as InRun) })),
+      concatMap(({ value, release }, index) => from(project(value, index)).pipe(finalize(release))),
+    );
+}

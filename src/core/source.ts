@@ -1,0 +1,46 @@
+import { ArgumentError } from './errors.js';
+
+/** `tf.data.Dataset`, as far as it is used: an iterator that is asked for. */
+export interface DatasetLike<T> {
+  iterator(): Promise<{ next(): Promise<IteratorResult<T>> }>;
+}
+
+/** Anything that gives values one by one when asked. */
+export type PullSource<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T> | DatasetLike<T>;
+
+/** A source, or a function that makes one for each epoch; the first epoch is 1. */
+export type EpochSource<T> = PullSource<T> | ((epoch: number) => PullSource<T>);
+
+/** The source of one epoch, as an AsyncIterable. */
+export function openSource<T>(source: EpochSource<T>, epoch: number): AsyncIterable<T> | Iterable<T> {
+  const opened = typeof source === 'function' ? source(epoch) : source;
+  if (Symbol.asyncIterator in opened || Symbol.iterator in opened) return opened;
+  if ('getReader' in opened) return fromReadableStream(opened);
+  if ('iterator' in opened) return fromDataset(opened);
+  throw new ArgumentError(
+    'the source must be an AsyncIterable, Iterable, ReadableStream, tf.data.Dataset or a function that returns one, ' +
+      `received ${String(opened)}`,
+  );
+}
+
+async function* fromReadableStream<T>(stream: ReadableStream<T>): AsyncGenerator<T, void, undefined> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel();
+  }
+}
+
+async function* fromDataset<T>(dataset: DatasetLike<T>): AsyncGenerator<T, void, undefined> {
+  const iterator = await dataset.iterator();
+  for (;;) {
+    const { done, value } = await iterator.next();
+    if (done) return;
+    yield value;
+  }
+}

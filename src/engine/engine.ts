@@ -1,0 +1,47 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { EngineError, messageOf } from '../core/errors.js';
+import { bindTensors } from '../core/tensors.js';
+
+/** What an engine is called. */
+export type EngineName = 'wasm' | 'cpu';
+
+/** A chosen engine: what it is, and the TensorFlow.js that it runs. */
+export interface Engine {
+  readonly name: EngineName;
+  readonly tf: typeof tf;
+}
+
+/**
+ * Chooses the engine that everything computes with; await it once, before anything is computed.
+ *
+ * It gives the engine that was asked for or an error that says what is missing; it never falls back to another.
+ *
+ * @example
+ * ```ts
+ * const { tf } = await engine('wasm');
+ * ```
+ *
+ * @throws {@link EngineError} (rejects) if the engine cannot run here.
+ */
+export async function engine(name: EngineName): Promise<Engine> {
+  try {
+    const library = await import('@tensorflow/tfjs');
+    if (name === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+    if (!(await library.setBackend(name))) throw new EngineError(`TensorFlow.js refused the backend '${name}'`);
+    await library.ready();
+    useTensorFlow(library);
+    return { name, tf: library };
+  } catch (cause) {
+    throw new EngineError(`engine: '${name}' must run here, but ${messageOf(cause)}`, { cause });
+  }
+}
+
+/**
+ * Computes with a TensorFlow.js that you have set up yourself, on whatever backend it is set to.
+ *
+ * `engine()` does it for you; use this one in an app that already has its own backend.
+ */
+export function useTensorFlow(library: typeof tf): void {
+  bindTensors({ ...library, read: (tensor) => tensor.data() });
+}
