@@ -53,12 +53,13 @@ export function weightOf(batch: Batch): number {
   return typeof weight === 'number' ? weight : Array.from(weight).reduce((sum, w) => sum + w, 0);
 }
 
-/** Disposes every tensor that `value` holds, at any depth; what is no tensor is left alone. */
+/** Disposes every tensor that `value` holds, at any depth, but no variable: those are the model's. */
 export function disposeTensors(value: unknown): void {
   if (isTensor(value)) {
-    if (!value.isDisposed) value.dispose();
+    if (!value.isDisposed && !('assign' in value)) value.dispose();
   } else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) {
     const prototype: unknown = Object.getPrototypeOf(value);
-    if (Array.isArray(value) || prototype === Object.prototype || prototype === null) Object.values(value).forEach(disposeTensors);
+    if (Array.isArray(value) || prototype === Object.prototype || prototype === null)
+      Object.values(value).forEach(disposeTensors);
   }
 }

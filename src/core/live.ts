@@ -1,4 +1,15 @@
-import { connect, endWith, EMPTY, ignoreElements, isObservable, merge, takeUntil, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+import {
+  connect,
+  endWith,
+  EMPTY,
+  ignoreElements,
+  isObservable,
+  merge,
+  takeUntil,
+  tap,
+  type MonoTypeOperatorFunction,
+  type Observable,
+} from 'rxjs';
 
 import { ArgumentError } from './errors.js';
 
@@ -31,13 +42,17 @@ export function liveValue(value: Live, label: string, check: (value: number, lab
   const updates$ = value.pipe(tap((next) => (latest = next)));
   return {
     at: () => {
-      if (latest === undefined) throw new ArgumentError(`${label}: an Observable must emit its first value at once (startWith), received none`);
+      if (latest === undefined)
+        throw new ArgumentError(`${label}: an Observable must emit its first value at once (startWith), received none`);
       return checked(latest, label, check);
     },
     whileRunning: () => (source) =>
       source.pipe(
         connect((shared$) =>
-          merge(updates$.pipe(ignoreElements(), takeUntil(shared$.pipe(ignoreElements(), endWith(null)))) as typeof EMPTY, shared$),
+          merge(
+            updates$.pipe(ignoreElements(), takeUntil(shared$.pipe(ignoreElements(), endWith(null)))) as typeof EMPTY,
+            shared$,
+          ),
         ),
       ),
   };

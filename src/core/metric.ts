@@ -41,8 +41,10 @@ export const last: Reducer = (values) => values.at(-1) ?? NaN;
  * @throws {@link ArgumentError} if either argument is no function.
  */
 export function metric(compute: MetricFunction, reduce: Reducer = mean): Metric {
-  if (typeof compute !== 'function') throw new ArgumentError(`metric: compute must be a function, received ${typeof compute}`);
-  if (typeof reduce !== 'function') throw new ArgumentError(`metric: reduce must be a function, received ${typeof reduce}`);
+  if (typeof compute !== 'function')
+    throw new ArgumentError(`metric: compute must be a function, received ${typeof compute}`);
+  if (typeof reduce !== 'function')
+    throw new ArgumentError(`metric: reduce must be a function, received ${typeof reduce}`);
   return { compute, reduce };
 }
 

@@ -19,5 +19,7 @@ export type Model = CustomModel | LayersModelLike;
 
 /** The variables that training changes. */
 export function variablesOf(model: Model): readonly tf.Variable[] {
-  return 'trainableWeights' in model ? model.trainableWeights.map((weight) => weight.read() as tf.Variable) : model.variables;
+  return 'trainableWeights' in model
+    ? model.trainableWeights.map((weight) => weight.read() as tf.Variable)
+    : model.variables.filter(({ trainable }) => trainable);
 }

@@ -1,9 +1,26 @@
-import { concatMap, finalize, from, map, type Observable, type ObservableInput, type OperatorFunction } from 'rxjs';
+import {
+  concatMap,
+  connect,
+  defer,
+  distinctUntilChanged,
+  endWith,
+  finalize,
+  from,
+  ignoreElements,
+  map,
+  merge,
+  NEVER,
+  switchMap,
+  takeUntil,
+  type Observable,
+  type ObservableInput,
+  type OperatorFunction,
+} from 'rxjs';
 
+import { disposeTensors } from './batch.js';
 import type { LossFunction } from './loss.js';
-import type { Metrics } from './metric.js';
+import type { Metric } from './metric.js';
 import type { Model } from './model.js';
-import type { Weights } from './weights.js';
 
 /** The key under which values carry their run; being a symbol, it is seen by neither JSON nor structured clones. */
 export const RUN: unique symbol = Symbol('gradstream.run');
@@ -17,8 +34,9 @@ export interface Run {
   /** What `forward` was given; validation uses it. */
   readonly model?: Model;
   readonly loss?: LossFunction;
-  readonly metrics?: Metrics;
-  readonly weights?: Weights;
+  readonly metrics?: Readonly<Record<string, Metric>>;
+  /** The global step of the weights as they are now. */
+  readonly globalStep?: () => number;
 }
 
 /** Anything that may carry a run. */
@@ -56,7 +74,7 @@ export function hold(value: InRun): () => void {
  * ```
  *
  * The inner Observable's values go on as they are: spread the input into them (`{ ...value, … }`), so that later stages can wait, too.
- * **Ownership**: as `project` has it.
+ * **Ownership**: a value is the project's once it is called; values that still wait when the run ends are disposed here.
  *
  * @example
  * ```ts
@@ -65,12 +83,39 @@ export function hold(value: InRun): () => void {
  *
  * @param project - Gives the work for one value, as anything that RxJS can subscribe to.
  */
-export function waitMap<T extends object, R>(
+export function waitMap<T extends InRun, R>(
   project: (value: T, index: number) => ObservableInput<R>,
 ): OperatorFunction<T, R> {
   return (source) =>
-    source.pipe(
-      map((value) => ({ value, release: hold(value as InRun) })),
-      concatMap(({ value, release }, index) => from(project(value, index)).pipe(finalize(release))),
+    defer(() => {
+      const waiting = new Set<T>();
+      return source.pipe(
+        map((value) => {
+          waiting.add(value);
+          return { value, release: hold(value) };
+        }),
+        concatMap(({ value, release }, index) => {
+          waiting.delete(value);
+          return from(project(value, index)).pipe(finalize(release));
+        }),
+        finalize(() => waiting.forEach(disposeTensors)),
+      );
+    });
+}
+
+/** Stands for the end of an epoch in {@link withEpochEnds}. */
+export const EPOCH_END: unique symbol = Symbol('gradstream.epochEnd');
+
+/** The values of a source, and {@link EPOCH_END} wherever an epoch of the run ends; a source without a run has no epochs. */
+export function withEpochEnds<T extends InRun>(): OperatorFunction<T, T | typeof EPOCH_END> {
+  return connect((source$: Observable<T>) => {
+    const epochEnd$ = source$.pipe(
+      map((value) => value[RUN]?.epochEnd$ ?? NEVER),
+      distinctUntilChanged(),
+      switchMap((ends$) => ends$),
+      map((): typeof EPOCH_END => EPOCH_END),
+      takeUntil(source$.pipe(ignoreElements(), endWith(null))),
     );
+    return merge(epochEnd$, source$);
+  });
 }

@@ -8,14 +8,18 @@ export interface DatasetLike<T> {
 /** Anything that gives values one by one when asked. */
 export type PullSource<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T> | DatasetLike<T>;
 
-/** A source, or a function that makes one for each epoch; the first epoch is 1. */
-export type EpochSource<T> = PullSource<T> | ((epoch: number) => PullSource<T>);
+/** A source, or a function that makes one for each epoch; the first epoch is 1. The signal aborts when nobody wants more. */
+export type EpochSource<T> = PullSource<T> | ((epoch: number, signal: AbortSignal) => PullSource<T>);
 
 /** The source of one epoch, as an AsyncIterable. */
-export function openSource<T>(source: EpochSource<T>, epoch: number): AsyncIterable<T> | Iterable<T> {
-  const opened = typeof source === 'function' ? source(epoch) : source;
+export function openSource<T>(
+  source: EpochSource<T>,
+  epoch: number,
+  signal: AbortSignal,
+): AsyncIterable<T> | Iterable<T> {
+  const opened = typeof source === 'function' ? source(epoch, signal) : source;
   if (Symbol.asyncIterator in opened || Symbol.iterator in opened) return opened;
-  if ('getReader' in opened) return fromReadableStream(opened);
+  if ('getReader' in opened) return fromReadableStream(opened as unknown as ReadableStream<T>);
   if ('iterator' in opened) return fromDataset(opened);
   throw new ArgumentError(
     'the source must be an AsyncIterable, Iterable, ReadableStream, tf.data.Dataset or a function that returns one, ' +

@@ -8,14 +8,53 @@ import { EngineError } from './errors.js';
  *
  * Importing the types only is what lets `gradstream/operators` load without an engine.
  */
-export interface Tensors
-  extends Pick<
-    typeof tf,
-    | 'abs' | 'add' | 'addN' | 'argMax' | 'cast' | 'clipByValue' | 'concat' | 'customGrad' | 'dispose' | 'div' | 'equal'
-    | 'keep' | 'logSumExp' | 'logicalAnd' | 'maximum' | 'mean' | 'minimum' | 'mul' | 'neg' | 'oneHot' | 'relu' | 'reshape'
-    | 'scalar' | 'sigmoid' | 'sign' | 'slice' | 'softmax' | 'softplus' | 'split' | 'sqrt' | 'square' | 'stack' | 'sub' | 'sum'
-    | 'tensor' | 'tensor1d' | 'tidy' | 'variableGrads' | 'where' | 'zerosLike' | 'onesLike' | 'zeros' | 'log1p' | 'exp'
-  > {
+export interface Tensors extends Pick<
+  typeof tf,
+  | 'abs'
+  | 'add'
+  | 'addN'
+  | 'argMax'
+  | 'cast'
+  | 'clipByValue'
+  | 'concat'
+  | 'customGrad'
+  | 'dispose'
+  | 'div'
+  | 'equal'
+  | 'keep'
+  | 'logSumExp'
+  | 'logicalAnd'
+  | 'maximum'
+  | 'mean'
+  | 'minimum'
+  | 'mul'
+  | 'neg'
+  | 'oneHot'
+  | 'relu'
+  | 'reshape'
+  | 'scalar'
+  | 'sigmoid'
+  | 'sign'
+  | 'slice'
+  | 'softmax'
+  | 'softplus'
+  | 'split'
+  | 'sqrt'
+  | 'square'
+  | 'stack'
+  | 'sub'
+  | 'sum'
+  | 'tensor'
+  | 'tensor1d'
+  | 'tidy'
+  | 'variableGrads'
+  | 'where'
+  | 'zerosLike'
+  | 'onesLike'
+  | 'zeros'
+  | 'log1p'
+  | 'exp'
+> {
   /** The values of a tensor, read from the device once. */
   read(tensor: tf.Tensor): ObservableInput<ArrayLike<number>>;
 }

@@ -14,8 +14,8 @@ export interface ForwardPass extends InRun {
   readonly weights: Weights;
   readonly loss: LossFunction;
   readonly metrics: Readonly<Record<string, Metric>>;
-  /** How often the weights had been updated when the run began: the weights of global step 0. */
-  readonly updatesAtStart: number;
+  /** Which weights a pass computed now would see: those after this many optimizer steps of the run. */
+  readonly globalStep: () => number;
 }
 
 /** What one micro-batch gave besides gradients. Its tensors are scalars on the device. */

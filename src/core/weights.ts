@@ -33,9 +33,11 @@ const known = new WeakMap<Model, Weights>();
  */
 export function weightsOf(model: Model): Weights {
   const variables = variablesOf(model);
-  if (variables.length === 0) throw new ModelError('forward: the model must have a trainable variable, received none; is every layer frozen?');
+  if (variables.length === 0)
+    throw new ModelError('forward: the model must have a trainable variable, received none; is every layer frozen?');
   const existing = known.get(model);
-  if (existing?.variables.length === variables.length && existing.variables.every((v, i) => v === variables[i])) return existing;
+  if (existing?.variables.length === variables.length && existing.variables.every((v, i) => v === variables[i]))
+    return existing;
   const slots = variables.map(({ name, shape, size }) => ({ name, shape, size }));
   const weights: Weights = { variables, slots, updates: 0 };
   known.set(model, weights);

@@ -1,0 +1,151 @@
+import type * as tf from '@tensorflow/tfjs';
+import { concatMap, concatWith, defer, EMPTY, finalize, of, type Observable, type OperatorFunction } from 'rxjs';
+
+import { ArgumentError, assertPositiveInteger, ModelError } from '../src/core/errors.js';
+import { disposeTensors } from '../src/core/batch.js';
+import { checkLive, liveValue, type Live } from '../src/core/live.js';
+import { EPOCH_END, withEpochEnds } from '../src/core/run.js';
+import { tensors } from '../src/core/tensors.js';
+import type { GradientStep, MicroBatchResult, MicroStep } from '../src/core/values.js';
+
+/** Options of {@link accumulate}. */
+export interface AccumulateOptions {
+  /**
+   * What becomes of a window that an epoch leaves unfilled: `flush` makes a step of it, `drop` forgets it, `carry` goes on filling it in the
+   * next epoch and flushes only at the very end.
+   */
+  readonly remainder?: 'flush' | 'drop' | 'carry';
+}
+
+/**
+ * Merges every `microBatches` micro-steps into one gradient step: a `bufferCount` for gradients.
+ *
+ * The optimizer then sees one large batch that never had to fit in memory at once.
+ *
+ * ```text
+ * source:  --a--b--c--d--e--|
+ *             accumulate(2)
+ * output:  -----x-----y-----(z|)      x = mean(a, b)   y = mean(c, d)   z = e
+ * ```
+ *
+ * Gradients are the weighted mean over the window, Σ(weight·gradient) / Σ weight, divided once at the end: k micro-batches give the gradient of
+ * the whole batch, a short last one included. Losses and metrics travel on as a list, so that nothing is averaged away before `ema` has seen it.
+ * A window that an epoch or the source leaves unfilled is emitted correctly scaled (see `remainder`); on error or unsubscription it is disposed.
+ * A window's size is read once, when its first micro-step arrives.
+ *
+ * **Shapes**: unchanged.
+ * **Memory**: one set of gradients, whatever `microBatches` is; the losses are scalars.
+ * **Ownership**: takes the tensors of every micro-step; hands on those of every step it emits.
+ *
+ * @example
+ * ```ts
+ * fromPull(batches).pipe(forward(model, mse), backward(), accumulate(8), optimizerStep(adam()));
+ * ```
+ *
+ * @param microBatches - Micro-batches per optimizer step: a positive integer, a schedule of the global step, or an Observable.
+ * @throws {@link ArgumentError} at once, if `microBatches` or `remainder` can never be valid.
+ * Errors with {@link ArgumentError}, if a schedule or an Observable gives no positive integer; {@link ModelError}, if two models meet in one window.
+ * @see {@link optimizerStep} for what advances the global step.
+ */
+export function accumulate(
+  microBatches: Live,
+  { remainder = 'flush' }: AccumulateOptions = {},
+): OperatorFunction<MicroStep, GradientStep> {
+  const label = 'accumulate: microBatches';
+  checkLive(microBatches, label, assertPositiveInteger);
+  if (!['flush', 'drop', 'carry'].includes(remainder)) {
+    throw new ArgumentError(`accumulate: remainder must be 'flush', 'drop' or 'carry', received '${remainder}'`);
+  }
+
+  return (source) =>
+    // Deferred, so that each subscription (a retry, a second replica) has a window of its own.
+    defer(() => {
+      const size = liveValue(microBatches, label, assertPositiveInteger);
+      let window: Window | undefined;
+
+      const flush = (): Observable<GradientStep> => {
+        const filled = window;
+        window = undefined;
+        return filled ? of(close(filled)) : EMPTY;
+      };
+      const drop = (): Observable<never> => {
+        disposeTensors(window);
+        window = undefined;
+        return EMPTY;
+      };
+      const atEpochEnd = { flush, drop, carry: () => EMPTY }[remainder];
+
+      return source.pipe(
+        size.whileRunning(),
+        withEpochEnds(),
+        concatMap((step) => {
+          if (step === EPOCH_END) return atEpochEnd();
+          try {
+            window = window ? add(window, step) : open(step, size.at(step.globalStep + 1));
+          } catch (error) {
+            disposeTensors(step);
+            throw error;
+          }
+          return window.microBatches.length === window.size ? flush() : EMPTY;
+        }),
+        concatWith(defer(remainder === 'drop' ? drop : flush)),
+        finalize(drop),
+      );
+    });
+}
+
+interface Window {
+  readonly size: number;
+  /** The weight that counts 1 in the running sum, so that micro-batches of equal weight are just added. */
+  readonly unit: number;
+  /** Σ(weight·gradient) / unit. */
+  readonly sum: tf.Tensor1D;
+  readonly weight: number;
+  readonly samples: number;
+  readonly globalStep: number;
+  readonly microBatches: readonly MicroBatchResult[];
+  readonly newest: Omit<MicroStep, 'gradients'>;
+}
+
+function open({ gradients, ...newest }: MicroStep, size: number): Window {
+  const { weight, samples, globalStep } = newest;
+  // Without weight it counts nothing, whatever it is: 0·NaN would be NaN.
+  const sum = weight === 0 ? tensors().zerosLike(gradients) : gradients;
+  if (sum !== gradients) gradients.dispose();
+  return { size, unit: weight || 1, sum, weight, samples, globalStep, microBatches: [resultOf(newest)], newest };
+}
+
+function add(window: Window, { gradients, ...newest }: MicroStep): Window {
+  const { add: plus, mul, tidy } = tensors();
+  if (newest.weights !== window.newest.weights) {
+    throw new ModelError('accumulate: the micro-batches of a window must come from one model, received those of two');
+  }
+  const share = newest.weight / window.unit;
+  const sum =
+    share === 0
+      ? window.sum
+      : tidy(() => plus<tf.Tensor1D>(window.sum, share === 1 ? gradients : mul(gradients, share)));
+  if (sum !== window.sum) window.sum.dispose();
+  gradients.dispose();
+  return {
+    ...window,
+    sum,
+    weight: window.weight + newest.weight,
+    samples: window.samples + newest.samples,
+    globalStep: Math.min(window.globalStep, newest.globalStep),
+    microBatches: [...window.microBatches, resultOf(newest)],
+    newest,
+  };
+}
+
+function close({ sum, unit, weight, samples, globalStep, microBatches, newest }: Window): GradientStep {
+  const { loss: _loss, metrics: _metrics, ...rest } = newest;
+  const scale = weight === 0 ? 1 : unit / weight;
+  const gradients = scale === 1 ? sum : tensors().mul<tf.Tensor1D>(sum, scale);
+  if (gradients !== sum) sum.dispose();
+  return { ...rest, gradients, weight, samples, globalStep, microBatches };
+}
+
+function resultOf({ loss, weight, metrics }: MicroBatchResult): MicroBatchResult {
+  return { loss, weight, metrics };
+}

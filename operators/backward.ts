@@ -1,0 +1,59 @@
+import { defer, map, type OperatorFunction } from 'rxjs';
+
+import { disposeTensors, samplesOf } from '../src/core/batch.js';
+import { computeBackward } from '../src/core/compute.js';
+import { RUN } from '../src/core/run.js';
+import type { ForwardPass, MicroStep } from '../src/core/values.js';
+
+/**
+ * Computes loss, metrics and gradients of each forward pass.
+ *
+ * It is where the time goes. The results stay on the device; nothing is read.
+ *
+ * ```text
+ * source:  --A--B--C--|
+ *             backward()
+ * output:  --1--2--3--|        1 = { loss, gradients, metrics, weight, microStep: 1, … }
+ * ```
+ *
+ * The gradients are those of the mean loss over the batch (weighted, where the batch weighs its samples), as one vector.
+ *
+ * **Shapes**: gradients `[number of weights]`, in the order of the variables; loss and metrics `[]`.
+ * **Memory**: activations live until it returns; one set of gradients is handed on.
+ * **Ownership**: takes the batch and disposes it; the result is the receiver's.
+ *
+ * @example
+ * ```ts
+ * fromPull(batches).pipe(forward(model, mse), backward(), map(({ loss }) => loss));
+ * ```
+ *
+ * Errors with {@link BatchError}, {@link LossError}, {@link MetricError} for what does not fit, {@link ModelError} for a variable without gradient.
+ * @see {@link accumulate}
+ */
+export function backward(): OperatorFunction<ForwardPass, MicroStep> {
+  return (source) =>
+    defer(() => {
+      let microStep = 0;
+      return source.pipe(
+        map((pass) => {
+          const { batch, metrics, weights, globalStep } = pass;
+          microStep += 1;
+          try {
+            return {
+              ...computeBackward(pass, weights, microStep),
+              weights,
+              globalStep: globalStep(),
+              microStep,
+              samples: samplesOf(batch),
+              epoch: batch.epoch ?? 1,
+              reducers: Object.fromEntries(Object.entries(metrics).map(([name, { reduce }]) => [name, reduce])),
+              worldSize: 1,
+              ...(pass[RUN] && { [RUN]: pass[RUN] }),
+            };
+          } finally {
+            disposeTensors(batch);
+          }
+        }),
+      );
+    });
+}

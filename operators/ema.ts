@@ -1,0 +1,106 @@
+import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
+
+import { ArgumentError, NonFiniteError } from '../src/core/errors.js';
+import type { StepEvent, TrainingEvent, ValidationEvent } from '../src/core/events.js';
+import { checkLive, liveValue, type Live } from '../src/core/live.js';
+import { averageNext, averageOf, emptyAverage } from '../src/core/movingAverage.js';
+
+/** Options of {@link ema}. */
+export interface EmaOptions {
+  /** The weight of the new value, above 0 and at most 1: a number, a schedule of the global step, or an Observable. */
+  readonly alpha?: Live;
+  /** Start from nothing and divide the bias out, instead of seeding with the first value. */
+  readonly debias?: boolean;
+  /** What NaN and Infinity do: leave the average as it is, go into it (for good), or stop the run. They stay in the event in any case. */
+  readonly nonFinite?: 'skip' | 'propagate' | 'error';
+}
+
+/**
+ * Adds an exponential moving average, fed by every micro-batch, to each event.
+ *
+ * One point a step is too noisy if it is one micro-batch, and k points a step are too many; an average that has seen all of them can be read
+ * at any step.
+ *
+ * ```text
+ * source:  --1-----2-----|        micro-batch losses: 1 = [0, 1]   2 = [2, 3]
+ *             ema('loss', { alpha: 0.5 })
+ * output:  --A-----B-----|        A.ema.loss = 0.5   B.ema.loss = 2.125
+ * ```
+ *
+ * `average = average + alpha·(value − average)`, in the order of the micro-batches; the first value seeds it. 'loss' and the names of metrics
+ * are averaged over `microBatches`; 'gradientNorm' takes one value a step; 'validation.loss' and 'validation.<metric>' one a validation.
+ * Micro-batches without weight are passed over. Other events pass through.
+ *
+ * @example
+ * ```ts
+ * events$.pipe(ema('loss', { alpha: 0.02 }), ema('accuracy'), logEvery(50)).subscribe(({ ema }) => console.log(ema));
+ * ```
+ *
+ * @param name - What to average.
+ * @throws {@link ArgumentError} at once, if `alpha` or `nonFinite` can never be valid. Errors with it, if the events hold nothing of that name.
+ * Errors with {@link NonFiniteError}, if asked to.
+ * @see {@link logEvery}
+ */
+export function ema<E extends TrainingEvent>(
+  name: string,
+  { alpha = 0.02, debias = false, nonFinite = 'skip' }: EmaOptions = {},
+): MonoTypeOperatorFunction<E> {
+  const label = 'ema: alpha';
+  checkLive(alpha, label, assertShare);
+  if (!['skip', 'propagate', 'error'].includes(nonFinite)) {
+    throw new ArgumentError(`ema: nonFinite must be 'skip', 'propagate' or 'error', received '${nonFinite}'`);
+  }
+
+  return (source) =>
+    defer(() => {
+      const weight = liveValue(alpha, label, assertShare);
+      let average = emptyAverage;
+
+      const include = (value: number, globalStep: number): void => {
+        if (!Number.isFinite(value) && nonFinite === 'skip') return;
+        if (!Number.isFinite(value) && nonFinite === 'error') {
+          throw new NonFiniteError(
+            `ema: '${name}' must be finite at global step ${globalStep}, received ${value}`,
+            name,
+            globalStep,
+          );
+        }
+        average = averageNext(average, value, weight.at(globalStep), debias);
+      };
+      return source.pipe(
+        weight.whileRunning(),
+        map((event) => {
+          const values = valuesOf(event, name);
+          if (!values) return event;
+          values.forEach((value) => include(value, event.globalStep));
+          return { ...event, ema: { ...(event as StepEvent).ema, [name]: averageOf(average) } };
+        }),
+      );
+    });
+}
+
+/** What an event adds to the average; nothing if it is not of the kind that is averaged. */
+function valuesOf(event: TrainingEvent, name: string): number[] | undefined {
+  const ofValidation = name.startsWith('validation.');
+  if (event.type !== (ofValidation ? 'validation' : 'step')) return undefined;
+  const field = ofValidation ? name.slice('validation.'.length) : name;
+  const values = ofValidation ? [read(event as ValidationEvent, field)] : ofStep(event as StepEvent, field);
+  if (!values.includes(undefined)) return values as number[];
+  const known = ['loss', ...Object.keys((event as StepEvent).metrics)];
+  throw new ArgumentError(
+    `ema: '${name}' must be in the events, received ${event.type} events with ${known.join(', ')}`,
+  );
+}
+
+function ofStep(event: StepEvent, field: string): (number | undefined)[] {
+  if (field === 'gradientNorm') return [event.gradientNorm];
+  return event.microBatches.filter(({ weight }) => weight > 0).map((result) => read(result, field));
+}
+
+function read({ loss, metrics }: Pick<StepEvent, 'loss' | 'metrics'>, field: string): number | undefined {
+  return field === 'loss' ? loss : metrics[field];
+}
+
+function assertShare(value: number, label: string): void {
+  if (!(value > 0 && value <= 1)) throw new ArgumentError(`${label} must be above 0 and at most 1, received ${value}`);
+}

@@ -1,0 +1,70 @@
+import { defer, map, type OperatorFunction } from 'rxjs';
+
+import type { Batch } from '../src/core/batch.js';
+import { ArgumentError } from '../src/core/errors.js';
+import type { LossFunction } from '../src/core/loss.js';
+import { toMetric, type Metrics } from '../src/core/metric.js';
+import type { Model } from '../src/core/model.js';
+import { RUN, type InRun } from '../src/core/run.js';
+import type { ForwardPass } from '../src/core/values.js';
+import { weightsOf } from '../src/core/weights.js';
+
+/** Options of {@link forward}. */
+export interface ForwardOptions {
+  /** What else is computed on each micro-batch, by name; see `metric` for how it is reduced. */
+  readonly metrics?: Metrics;
+}
+
+/**
+ * Binds the model, the loss and the metrics to each batch.
+ *
+ * TensorFlow.js computes loss and gradients in one call, so this emits a recipe, and `backward` runs it.
+ *
+ * ```text
+ * source:  --a--b--c--|
+ *             forward(model, loss)
+ * output:  --A--B--C--|        A = { batch: a, model, loss, … }
+ * ```
+ *
+ * The weights as they are at subscription are those of global step 0.
+ *
+ * **Ownership**: takes each batch and hands it on.
+ *
+ * @example
+ * ```ts
+ * fromPull(batches).pipe(forward(model, softmaxCrossEntropy, { metrics: { accuracy } }), backward());
+ * ```
+ *
+ * @param model - A `tf.LayersModel`, or any `{ variables, apply(xs, { training }) }`.
+ * @param loss - From labels and predictions to one value per sample, or to a scalar.
+ * @throws {@link ArgumentError} at once, if the loss is no function; {@link ModelError}, if the model has no trainable variable.
+ * @see {@link backward}
+ */
+export function forward(
+  model: Model,
+  loss: LossFunction,
+  { metrics = {} }: ForwardOptions = {},
+): OperatorFunction<Batch & InRun, ForwardPass> {
+  if (typeof loss !== 'function')
+    throw new ArgumentError(`forward: the loss must be a function, received ${typeof loss}`);
+  weightsOf(model); // a model that cannot be trained is found now, not at the first batch
+  const bound = Object.fromEntries(Object.entries(metrics).map(([name, given]) => [name, toMetric(given)]));
+
+  return (source) =>
+    defer(() => {
+      const weights = weightsOf(model);
+      const start = weights.updates;
+      const globalStep = (): number => weights.updates - start;
+      return source.pipe(
+        map((batch) => ({
+          batch,
+          model,
+          weights,
+          loss,
+          metrics: bound,
+          globalStep,
+          [RUN]: { ...batch[RUN], model, loss, metrics: bound, globalStep },
+        })),
+      );
+    });
+}

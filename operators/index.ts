@@ -1,0 +1,28 @@
+// In the order of the pipeline.
+export { fromPull, type FromPullOptions } from '../src/core/fromPull.js';
+export { forward, type ForwardOptions } from './forward.js';
+export { backward } from './backward.js';
+export { accumulate, type AccumulateOptions } from './accumulate.js';
+export { skipNonFinite } from './skipNonFinite.js';
+export { clipByGlobalNorm } from './clipByGlobalNorm.js';
+export { clipByValue } from './clipByValue.js';
+export { optimizerStep } from './optimizerStep.js';
+export { trainStep, type TrainStepOptions } from './trainStep.js';
+export { validateEvery } from './validateEvery.js';
+export { readback, type ReadbackOptions } from './readback.js';
+export { ema, type EmaOptions } from './ema.js';
+export { throughput } from './throughput.js';
+export { logEvery } from './logEvery.js';
+export { tee, type Sink } from './tee.js';
+export { waitMap, waitUntil } from '../src/core/run.js';
+export {
+  last,
+  max,
+  mean,
+  metric,
+  sum,
+  type Metric,
+  type MetricFunction,
+  type Metrics,
+  type Reducer,
+} from '../src/core/metric.js';

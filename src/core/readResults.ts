@@ -1,0 +1,28 @@
+import type * as tf from '@tensorflow/tfjs';
+import { finalize, from, map, type Observable } from 'rxjs';
+
+import type { MicroBatchValues } from './events.js';
+import { tensors } from './tensors.js';
+import type { MicroBatchResult } from './values.js';
+
+/** Reads scalars from the device, all of them at once; emits their numbers in order. The scalars stay the caller's. */
+export function readScalars(scalars: readonly tf.Scalar[]): Observable<number[]> {
+  const { read, stack, tidy } = tensors();
+  const packed = tidy(() => stack([...scalars]));
+  return from(read(packed)).pipe(
+    map((values) => Array.from(values)),
+    finalize(() => packed.dispose()),
+  );
+}
+
+/** The scalars of a result, in the order in which {@link takeResult} takes their numbers. */
+export function scalarsOf({ loss, metrics }: MicroBatchResult): tf.Scalar[] {
+  return [loss, ...Object.values(metrics)];
+}
+
+/** Takes the numbers of one result from the front of `numbers`. */
+export function takeResult({ weight, metrics }: MicroBatchResult, numbers: number[]): MicroBatchValues {
+  const names = Object.keys(metrics);
+  const [loss = NaN, ...values] = numbers.splice(0, 1 + names.length);
+  return { loss, weight, metrics: Object.fromEntries(names.map((name, i) => [name, values[i] ?? NaN])) };
+}
