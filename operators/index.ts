@@ -1,5 +1,6 @@
 // In the order of the pipeline.
 export { fromPull, type FromPullOptions } from '../src/core/fromPull.js';
+export { mergeReplicas, type MergeReplicasOptions } from './mergeReplicas.js';
 export { forward, type ForwardOptions } from './forward.js';
 export { backward } from './backward.js';
 export { accumulate, type AccumulateOptions } from './accumulate.js';

@@ -13,7 +13,7 @@ import {
 } from 'rxjs';
 
 import { ArgumentError } from '../src/core/errors.js';
-import { waitMap, type InRun } from '../src/core/run.js';
+import { waitMap } from '../src/core/run.js';
 
 /** Something that takes events in: a console, a file, a chart. What `next` and `complete` return is waited for. */
 export interface Sink<E> {
@@ -44,7 +44,7 @@ export interface Sink<E> {
  * @param sink - An observer whose methods may return a Promise or an Observable, or just its `next`.
  * @throws {@link ArgumentError} at once, if there is no `next`.
  */
-export function tee<E extends InRun>(sink: Sink<E> | Sink<E>['next']): MonoTypeOperatorFunction<E> {
+export function tee<E extends object>(sink: Sink<E> | Sink<E>['next']): MonoTypeOperatorFunction<E> {
   const observer: Sink<E> = typeof sink === 'function' ? { next: sink } : sink;
   if (typeof observer?.next !== 'function')
     throw new ArgumentError(`tee: the sink must have next(event), received ${String(sink)}`);

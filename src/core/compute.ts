@@ -1,15 +1,16 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { isNdArray, isTensor, valuesOf, weightOf, type Batch, type BatchValues } from './batch.js';
+import { disposeTensors, isTensor, weightOf, type Batch } from './batch.js';
 import { checkBatch } from './checkBatch.js';
-import { BatchError, LossError, messageOf, MetricError, ModelError } from './errors.js';
+import { messageOf, ModelError } from './errors.js';
 import type { LossFunction } from './loss.js';
+import { lossOf, metricsOf } from './lossAndMetrics.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
-import { reduceSamples } from './reduceSamples.js';
+import { predict, upload, type Values } from './predict.js';
 import { tensors } from './tensors.js';
-import { flatten, type Weights } from './weights.js';
 import type { MicroBatchResult } from './values.js';
+import { flatten, type Weights } from './weights.js';
 
 /** What is to be computed on a batch. */
 export interface Computation {
@@ -18,8 +19,6 @@ export interface Computation {
   readonly loss: LossFunction;
   readonly metrics: Readonly<Record<string, Metric>>;
 }
-
-type Values = tf.Tensor | tf.Tensor[] | tf.NamedTensorMap;
 
 /**
  * Loss and metrics of one batch, without gradients. The batch stays the caller's; the scalars become the caller's.
@@ -47,19 +46,26 @@ export function computeBackward(
   weights: Weights,
   microStep: number,
 ): MicroBatchResult & { readonly gradients: tf.Tensor1D } {
-  const { dispose, keep, tidy, variableGrads } = tensors();
+  const { keep, scalar, tidy, variableGrads } = tensors();
   const { batch, model, loss, metrics } = computation;
   checkBatch(batch, microStep);
   const kept: tf.Tensor[] = [];
+  let failure: { error: unknown } | undefined;
   try {
     const result = tidy(() => {
       const labels = upload(batch.ys);
       let predictions: Values = [];
       const forward = (): tf.Scalar => {
-        predictions = predict(model, batch, true, microStep);
-        // Metrics are computed after the gradients, off the tape; until then the predictions must outlive the pass's own scope.
-        for (const value of listOf(predictions)) kept.push(keep(value));
-        return lossOf(loss, batch, labels, predictions, microStep);
+        try {
+          predictions = predict(model, batch, true, microStep);
+          // Metrics are computed after the gradients, off the tape; until then the predictions must outlive the pass's own scope.
+          for (const value of listOf(predictions)) kept.push(keep(value));
+          return lossOf(loss, batch, labels, predictions, microStep);
+        } catch (error) {
+          // TensorFlow.js leaks what it saved for the gradients when the function throws, so it is told of a loss without any.
+          failure = { error };
+          return scalar(0);
+        }
       };
       const { value, grads } = variableGrads(forward, [...weights.variables]);
       return {
@@ -70,92 +76,10 @@ export function computeBackward(
     });
     return { ...result, weight: weightOf(batch) };
   } catch (error) {
-    throw unconnected(error, weights);
+    throw failure ? (failure as { error: unknown }).error : unconnected(error, weights);
   } finally {
-    dispose(kept);
+    disposeTensors(kept);
   }
-}
-
-/** Inputs or labels as tensors: arrays on the host are copied to the device, tensors are taken as they are. */
-export function upload(values: BatchValues): Values {
-  if (isTensor(values)) return values;
-  if (isNdArray(values)) return tensors().tensor(values.data, [...values.shape]);
-  const entries = Object.entries(values as Record<string, BatchValues>).map(
-    ([name, value]) => [name, upload(value) as tf.Tensor] as const,
-  );
-  return Array.isArray(values) ? entries.map(([, value]) => value) : Object.fromEntries(entries);
-}
-
-/** The model's predictions for a batch. */
-export function predict(model: Model, batch: Pick<Batch, 'xs'>, training: boolean, microStep: number): Values {
-  try {
-    return model.apply(upload(batch.xs), { training }) as Values;
-  } catch (cause) {
-    const shapes = valuesOf(batch.xs).map(({ shape }) => `[${shape.join(', ')}]`);
-    throw new BatchError(
-      `forward: micro-batch ${microStep} must fit the model, received inputs of shape ${shapes.join(', ')}: ${messageOf(cause)}`,
-      microStep,
-      { cause },
-    );
-  }
-}
-
-function lossOf(loss: LossFunction, batch: Batch, labels: Values, predictions: Values, microStep: number): tf.Scalar {
-  checkLabels(loss, batch, predictions, microStep);
-  let values: tf.Tensor;
-  try {
-    values = loss(labels, predictions);
-  } catch (cause) {
-    throw new LossError(`forward: the loss failed on micro-batch ${microStep}: ${messageOf(cause)}`, microStep, {
-      cause,
-    });
-  }
-  const reduced = reduceSamples(values, batch);
-  if (typeof reduced !== 'string') return reduced;
-  throw new LossError(`forward: the loss must be ${reduced} on micro-batch ${microStep}`, microStep);
-}
-
-function metricsOf(
-  metrics: Computation['metrics'],
-  batch: Batch,
-  labels: Values,
-  predictions: Values,
-  microStep: number,
-): Record<string, tf.Scalar> {
-  const result: Record<string, tf.Scalar> = {};
-  for (const [name, { compute }] of Object.entries(metrics)) {
-    let values: tf.Tensor;
-    try {
-      values = compute(labels, predictions);
-    } catch (cause) {
-      throw new MetricError(
-        `forward: the metric '${name}' failed on micro-batch ${microStep}: ${messageOf(cause)}`,
-        name,
-        microStep,
-        { cause },
-      );
-    }
-    const reduced = reduceSamples(values, batch);
-    if (typeof reduced === 'string') {
-      throw new MetricError(
-        `forward: the metric '${name}' must be ${reduced} on micro-batch ${microStep}`,
-        name,
-        microStep,
-      );
-    }
-    result[name] = reduced;
-  }
-  return result;
-}
-
-function checkLabels(loss: LossFunction, batch: Batch, predictions: Values, microStep: number): void {
-  if (!loss.checkLabels || !isNdArray(batch.ys) || !isTensor(predictions)) return;
-  const problem = loss.checkLabels(batch.ys, predictions.shape);
-  if (problem)
-    throw new BatchError(
-      `forward: micro-batch ${microStep} has labels that the loss cannot take: ${problem}`,
-      microStep,
-    );
 }
 
 function listOf(values: Values): tf.Tensor[] {

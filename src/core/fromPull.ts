@@ -1,9 +1,10 @@
 import { Observable, Subject } from 'rxjs';
 
 import { disposeTensors } from './batch.js';
-import { ArgumentError, assertPositiveInteger, messageOf, SourceError } from './errors.js';
+import { ArgumentError, assertPositiveInteger } from './errors.js';
 import { RUN, type InRun, type Run } from './run.js';
-import { openSource, type EpochSource } from './source.js';
+import { puller, type Pulled } from './puller.js';
+import type { EpochSource } from './source.js';
 
 /** Options of {@link fromPull}. */
 export interface FromPullOptions {
@@ -11,11 +12,6 @@ export interface FromPullOptions {
   readonly prefetch?: number;
   /** Passes over the source; may be Infinity. */
   readonly epochs?: number;
-}
-
-interface Pulled<T> {
-  readonly value: T;
-  readonly epoch: number;
 }
 
 /** How long the loop may run before timers, signals and the page get a turn. */
@@ -109,86 +105,6 @@ export function fromPull<T extends object>(
       ahead.forEach((pulled) => void pulled.then((result) => disposeTensors(result?.value), noop));
     };
   });
-}
-
-/** Asks for one value after the other, never for two at once, over all epochs. */
-function puller<T extends object>(
-  source: EpochSource<T>,
-  epochs: number,
-  signal: AbortSignal,
-): { next(): Promise<Pulled<T> | undefined>; stop(): void } {
-  let iterator: AsyncIterator<T> | Iterator<T> | undefined;
-  let epoch = 0;
-  let inEpoch = 0;
-  let batches = 0;
-  let last: Promise<Pulled<T> | undefined> = Promise.resolve(undefined);
-
-  const next = async (): Promise<Pulled<T> | undefined> => {
-    while (!signal.aborted) {
-      if (!iterator) {
-        if (epoch === epochs) return undefined;
-        epoch += 1;
-        inEpoch = 0;
-        iterator = iterate(openSource(source, epoch, signal), signal);
-      }
-      const result = await iterator.next();
-      if (!result.done) {
-        const value = checked(result.value, batches);
-        inEpoch += 1;
-        batches += 1;
-        return { value, epoch: (value as { epoch?: number }).epoch ?? epoch };
-      }
-      iterator = undefined;
-      if (inEpoch === 0) {
-        const remedy = epoch === 1 ? 'is it empty?' : 'give a function that makes a new source for each epoch';
-        throw new SourceError(
-          `fromPull: the source must give a batch in every epoch, received none in epoch ${epoch}; ${remedy}`,
-          batches,
-        );
-      }
-    }
-    return undefined;
-  };
-  const failed = (cause: unknown): never => {
-    if (cause instanceof SourceError) throw cause;
-    iterator = undefined;
-    throw new SourceError(
-      `fromPull: the source must go on, it failed after ${batches} batches: ${messageOf(cause)}`,
-      batches,
-      { cause },
-    );
-  };
-  return {
-    next: () => {
-      last = last.then(next).catch(failed);
-      last.catch(noop); // whoever takes it out of the queue reports it
-      return last;
-    },
-    stop: () => {
-      const stopped = iterator;
-      iterator = undefined;
-      void Promise.resolve(stopped?.return?.()).catch((error: unknown) => {
-        if (error !== signal.reason) throw error; // no subscriber is left to be told: the host reports it
-      });
-    },
-  };
-}
-
-function iterate<T>(source: AsyncIterable<T> | Iterable<T>, signal: AbortSignal): AsyncIterator<T> | Iterator<T> {
-  // IxJS's iterables take the signal; others ignore the argument.
-  if (Symbol.asyncIterator in source)
-    return (source[Symbol.asyncIterator] as (signal: AbortSignal) => AsyncIterator<T>)(signal);
-  return source[Symbol.iterator]();
-}
-
-function checked<T extends object>(value: T, batches: number): T {
-  const prototype: unknown = typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : undefined;
-  if (prototype === Object.prototype || prototype === null) return value;
-  disposeTensors(value);
-  throw new SourceError(
-    `fromPull: batches must be plain objects such as { xs, ys }, received ${String(value)} as batch ${batches + 1}`,
-    batches,
-  );
 }
 
 /** Lets timers, signals and the page have a turn; a microtask would not. */

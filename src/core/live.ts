@@ -1,16 +1,6 @@
-import {
-  connect,
-  endWith,
-  EMPTY,
-  ignoreElements,
-  isObservable,
-  merge,
-  takeUntil,
-  tap,
-  type MonoTypeOperatorFunction,
-  type Observable,
-} from 'rxjs';
+import { ignoreElements, isObservable, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 
+import { alongside } from './alongside.js';
 import { ArgumentError } from './errors.js';
 
 /** A hyper-parameter as a function of the global step it is for; the first step is 1. */
@@ -46,15 +36,7 @@ export function liveValue(value: Live, label: string, check: (value: number, lab
         throw new ArgumentError(`${label}: an Observable must emit its first value at once (startWith), received none`);
       return checked(latest, label, check);
     },
-    whileRunning: () => (source) =>
-      source.pipe(
-        connect((shared$) =>
-          merge(
-            updates$.pipe(ignoreElements(), takeUntil(shared$.pipe(ignoreElements(), endWith(null)))) as typeof EMPTY,
-            shared$,
-          ),
-        ),
-      ),
+    whileRunning: () => alongside(updates$.pipe(ignoreElements())),
   };
 }
 

@@ -1,22 +1,20 @@
 import {
   concatMap,
-  connect,
   defer,
   distinctUntilChanged,
-  endWith,
   finalize,
   from,
-  ignoreElements,
   map,
-  merge,
   NEVER,
+  Subject,
   switchMap,
-  takeUntil,
+  tap,
   type Observable,
   type ObservableInput,
   type OperatorFunction,
 } from 'rxjs';
 
+import { alongside } from './alongside.js';
 import { disposeTensors } from './batch.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
@@ -50,14 +48,14 @@ export interface InRun {
  * The web platform's `ExtendableEvent.waitUntil`: to be called while the value is being emitted. A value without a source that waits
  * (a marble test's) is never waited for.
  */
-export function waitUntil(value: InRun, promise: PromiseLike<unknown>): void {
-  value[RUN]?.waitUntil?.(promise);
+export function waitUntil(value: object, promise: PromiseLike<unknown>): void {
+  (value as InRun)[RUN]?.waitUntil?.(promise);
 }
 
-/** Keeps the source waiting from now until the returned function is called. */
-export function hold(value: InRun): () => void {
+/** Keeps the source of `value` waiting from now until the returned function is called. */
+export function hold(value: object): () => void {
   let release = (): void => undefined;
-  const wait = value[RUN]?.waitUntil;
+  const wait = (value as InRun)[RUN]?.waitUntil;
   wait?.(new Promise<void>((resolve) => (release = resolve)));
   return () => release();
 }
@@ -83,7 +81,7 @@ export function hold(value: InRun): () => void {
  *
  * @param project - Gives the work for one value, as anything that RxJS can subscribe to.
  */
-export function waitMap<T extends InRun, R>(
+export function waitMap<T extends object, R>(
   project: (value: T, index: number) => ObservableInput<R>,
 ): OperatorFunction<T, R> {
   return (source) =>
@@ -95,8 +93,9 @@ export function waitMap<T extends InRun, R>(
           return { value, release: hold(value) };
         }),
         concatMap(({ value, release }, index) => {
-          waiting.delete(value);
-          return from(project(value, index)).pipe(finalize(release));
+          const work = from(project(value, index));
+          waiting.delete(value); // until now it is ours, should project throw
+          return work.pipe(finalize(release));
         }),
         finalize(() => waiting.forEach(disposeTensors)),
       );
@@ -108,14 +107,17 @@ export const EPOCH_END: unique symbol = Symbol('gradstream.epochEnd');
 
 /** The values of a source, and {@link EPOCH_END} wherever an epoch of the run ends; a source without a run has no epochs. */
 export function withEpochEnds<T extends InRun>(): OperatorFunction<T, T | typeof EPOCH_END> {
-  return connect((source$: Observable<T>) => {
-    const epochEnd$ = source$.pipe(
-      map((value) => value[RUN]?.epochEnd$ ?? NEVER),
-      distinctUntilChanged(),
-      switchMap((ends$) => ends$),
-      map((): typeof EPOCH_END => EPOCH_END),
-      takeUntil(source$.pipe(ignoreElements(), endWith(null))),
-    );
-    return merge(epochEnd$, source$);
-  });
+  return (source) =>
+    defer(() => {
+      const runs$ = new Subject<Observable<void>>();
+      const epochEnd$ = runs$.pipe(
+        distinctUntilChanged(),
+        switchMap((ends$) => ends$),
+        map((): typeof EPOCH_END => EPOCH_END),
+      );
+      return source.pipe(
+        tap((value) => runs$.next(value[RUN]?.epochEnd$ ?? NEVER)),
+        alongside(epochEnd$),
+      );
+    });
 }

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { of } from 'rxjs';
 
 import { EngineError, messageOf } from '../core/errors.js';
 import { bindTensors } from '../core/tensors.js';
@@ -43,5 +44,13 @@ export async function engine(name: EngineName): Promise<Engine> {
  * `engine()` does it for you; use this one in an app that already has its own backend.
  */
 export function useTensorFlow(library: typeof tf): void {
-  bindTensors({ ...library, read: (tensor) => tensor.data() });
+  bindTensors({
+    ...library,
+    read: (tensor) => (isAsynchronous(library.getBackend()) ? tensor.data() : of(tensor.dataSync())),
+  });
+}
+
+/** Whether results lie on a device that works on its own time; elsewhere they are at hand, and a promise would only delay them. */
+function isAsynchronous(backend: string): boolean {
+  return backend === 'webgpu' || backend === 'webgl';
 }

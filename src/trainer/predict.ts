@@ -2,7 +2,7 @@ import { finalize, from, map, type Observable } from 'rxjs';
 import type * as tf from '@tensorflow/tfjs';
 
 import { disposeTensors, isTensor, type Batch, type NdArray } from '../core/batch.js';
-import { predict as apply } from '../core/compute.js';
+import { predict as apply } from '../core/predict.js';
 import { BatchError } from '../core/errors.js';
 import { fromPull } from '../core/fromPull.js';
 import { waitMap } from '../core/run.js';

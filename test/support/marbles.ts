@@ -1,8 +1,10 @@
 import { configure } from 'rxjs-marbles';
 import { expect } from 'vitest';
 
-/** Wraps a test in virtual time; failures print Vitest's own diff. */
-export const { marbles } = configure({
+const configured = configure({
   assertDeepEqual: (actual, expected) => expect(actual).toStrictEqual(expected),
   frameworkMatcher: true,
 });
+
+/** Wraps a test in virtual time; failures print Vitest's own diff. */
+export const marbles = configured.marbles;

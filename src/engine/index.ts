@@ -1,0 +1,1 @@
+export { engine, useTensorFlow, type Engine, type EngineName } from './engine.js';

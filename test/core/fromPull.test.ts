@@ -1,0 +1,248 @@
+import * as tf from '@tensorflow/tfjs';
+import { from as ixFrom } from 'ix/asynciterable';
+import { concatMap, firstValueFrom, lastValueFrom, map, of, take, tap, throwError, toArray } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+
+import { ArgumentError, SourceError } from '../../src/core/errors.js';
+import { fromPull } from '../../src/core/fromPull.js';
+import { RUN, waitMap, waitUntil } from '../../src/core/run.js';
+
+interface Item {
+  n: number;
+}
+
+/** An endless source that says what was asked of it. */
+function counted(): { source: AsyncIterable<Item>; asked: () => number; closed: () => boolean } {
+  let asked = 0;
+  let closed = false;
+  async function* source(): AsyncGenerator<Item> {
+    try {
+      for (;;) {
+        asked += 1;
+        yield await Promise.resolve({ n: asked });
+      }
+    } finally {
+      closed = true;
+    }
+  }
+  return { source: source(), asked: () => asked, closed: () => closed };
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const numbers = (source: Parameters<typeof fromPull<Item>>[0], options = {}) =>
+  lastValueFrom(
+    fromPull(source, options).pipe(
+      map(({ n }) => n),
+      toArray(),
+    ),
+  );
+
+describe('fromPull', () => {
+  it.each([0, 1, 3])(
+    'reads at most %d batches ahead of an endless source that is stopped after 4 steps',
+    async (prefetch) => {
+      const { source, asked, closed } = counted();
+      let most = 0;
+      await lastValueFrom(
+        fromPull(source, { prefetch }).pipe(
+          waitMap(async (item) => {
+            await sleep(3);
+            most = Math.max(most, asked() - item.n + 1);
+            return item;
+          }),
+          take(4),
+        ),
+      );
+      await sleep(5);
+
+      expect(asked()).toBe(4 + prefetch);
+      expect(most).toBe(prefetch + 1);
+      expect(closed()).toBe(true);
+    },
+  );
+
+  it('asks for the next batch only when every wait of the last has settled, rejected or not', async () => {
+    const { source, asked } = counted();
+    const releases: (() => void)[] = [];
+    const seen: number[] = [];
+    const run = fromPull(source, { prefetch: 0 }).subscribe((item) => {
+      seen.push(item.n);
+      waitUntil(item, new Promise<void>((resolve) => releases.push(resolve)));
+      waitUntil(item, Promise.reject(new Error('reported by whoever made it')));
+    });
+    await sleep(5);
+    expect(seen).toStrictEqual([1]);
+    releases[0]!();
+    await sleep(5);
+    expect(seen).toStrictEqual([1, 2]);
+    expect(asked()).toBe(2);
+    run.unsubscribe();
+  });
+
+  it('waits across several asynchronous stages in a row', async () => {
+    const { source, asked } = counted();
+    const slow = waitMap(async (item: Item) => {
+      await sleep(2);
+      return { ...item };
+    });
+    const ahead: number[] = [];
+    await lastValueFrom(
+      fromPull(source, { prefetch: 0 }).pipe(
+        slow,
+        slow,
+        tap(({ n }) => ahead.push(asked() - n)),
+        slow,
+        take(3),
+      ),
+    );
+
+    expect(ahead).toStrictEqual([0, 0, 0]);
+  });
+
+  it('runs the source’s finally at once when it is unsubscribed between two batches', async () => {
+    const { source, closed } = counted();
+    const run = fromPull(source).subscribe((item) => waitUntil(item, new Promise(() => undefined)));
+    await sleep(5);
+    expect(closed()).toBe(false);
+    run.unsubscribe();
+    await Promise.resolve(); // an async generator returns in the next microtask, no batch later
+    expect(closed()).toBe(true);
+  });
+
+  it('runs the source’s finally when a stage behind it fails', async () => {
+    const { source, closed } = counted();
+    const failing = fromPull(source).pipe(concatMap(({ n }) => (n < 3 ? of(n) : throwError(() => new Error('stage')))));
+
+    await expect(lastValueFrom(failing)).rejects.toThrow('stage');
+    expect(closed()).toBe(true);
+  });
+
+  it('aborts the signal that a factory or an IxJS iterable was given, even while a batch is awaited', async () => {
+    const signals: AbortSignal[] = [];
+    const pending: AsyncIterable<Item> & { [Symbol.asyncIterator](signal?: AbortSignal): AsyncIterator<Item> } = {
+      [Symbol.asyncIterator]: (signal?: AbortSignal) => {
+        signals.push(signal!);
+        return { next: () => new Promise(() => undefined) };
+      },
+    };
+    const run = fromPull((_epoch, signal) => {
+      signals.push(signal);
+      return pending;
+    }).subscribe();
+    await sleep(2);
+    expect(signals.map(({ aborted }) => aborted)).toStrictEqual([false, false]);
+    run.unsubscribe();
+    expect(signals.map(({ aborted }) => aborted)).toStrictEqual([true, true]);
+  });
+
+  it('takes an array, a generator, an IxJS iterable, a ReadableStream, a tf.data.Dataset and a factory', async () => {
+    const items = [{ n: 1 }, { n: 2 }];
+    const stream = () =>
+      new ReadableStream<Item>({ start: (c) => (items.forEach((item) => c.enqueue(item)), c.close()) });
+    const dataset = tf.data.array(items) as unknown as Parameters<typeof fromPull<Item>>[0];
+
+    expect(await numbers(items)).toStrictEqual([1, 2]);
+    expect(await numbers(items.values())).toStrictEqual([1, 2]);
+    expect(await numbers(ixFrom(items))).toStrictEqual([1, 2]);
+    expect(await numbers(stream())).toStrictEqual([1, 2]);
+    expect(await numbers(dataset)).toStrictEqual([1, 2]);
+    expect(await numbers((epoch) => [{ n: epoch }], { epochs: 3 })).toStrictEqual([1, 2, 3]);
+  });
+
+  it('cancels a ReadableStream when it is unsubscribed', async () => {
+    let cancelled = false;
+    const stream = new ReadableStream<Item>({
+      pull: (c) => c.enqueue({ n: 1 }),
+      cancel: () => void (cancelled = true),
+    });
+    await firstValueFrom(fromPull(stream));
+    await sleep(2);
+
+    expect(cancelled).toBe(true);
+  });
+
+  it('counts epochs, and says when one ends, after all waits and before the next begins', async () => {
+    const log: string[] = [];
+    const run$ = fromPull([{ n: 1 }, { n: 2 }], { epochs: 2 }).pipe(
+      tap({ next: ({ n, epoch }) => log.push(`${epoch}:${n}`), complete: () => log.push('complete') }),
+    );
+    let listening = false;
+    await lastValueFrom(
+      run$.pipe(
+        tap((item) => {
+          if (listening) return;
+          listening = true;
+          item[RUN]!.epochEnd$!.subscribe(() => log.push('end'));
+        }),
+      ),
+    );
+
+    expect(log).toStrictEqual(['1:1', '1:2', 'end', '2:1', '2:2', 'end', 'complete']);
+  });
+
+  it('disposes batches that were pulled and not emitted', async () => {
+    const made: tf.Tensor[] = [];
+    function* source() {
+      for (;;) {
+        const x = tf.scalar(1);
+        made.push(x);
+        yield { xs: x };
+      }
+    }
+    const run = fromPull(source(), { prefetch: 3 }).subscribe(({ xs, ...value }) => {
+      xs.dispose();
+      waitUntil(value, new Promise(() => undefined));
+    });
+    await sleep(5);
+    expect(made).toHaveLength(4);
+    run.unsubscribe();
+    await sleep(1);
+    expect(made.every(({ isDisposed }) => isDisposed)).toBe(true);
+  });
+
+  it('errors with a SourceError that says how far the source came', async () => {
+    function* source() {
+      yield { n: 1 };
+      yield { n: 2 };
+      throw new Error('disk gone');
+    }
+    const error: unknown = await lastValueFrom(fromPull(source())).catch((e: unknown) => e);
+
+    expect(error).toBeInstanceOf(SourceError);
+    expect(error).toMatchObject({
+      batch: 2,
+      message: 'fromPull: the source must go on, it failed after 2 batches: disk gone',
+    });
+    expect((error as SourceError).cause).toMatchObject({ message: 'disk gone' });
+  });
+
+  it('errors on an empty source, on one that is exhausted after its first epoch, and on what is no batch', async () => {
+    const once = [{ n: 1 }].values();
+
+    await expect(numbers([])).rejects.toThrow('is it empty?');
+    await expect(numbers(once, { epochs: 2 })).rejects.toThrow(
+      'received none in epoch 2; give a function that makes a new source',
+    );
+    await expect(numbers([7 as unknown as Item])).rejects.toThrow(
+      'batches must be plain objects such as { xs, ys }, received 7 as batch 1',
+    );
+    await expect(numbers({} as Iterable<Item>)).rejects.toThrow('the source must be an AsyncIterable');
+  });
+
+  it('lets timers run while a synchronous source is trained on', async () => {
+    let ticks = 0;
+    const timer = setInterval(() => (ticks += 1), 1);
+    function* source() {
+      const end = performance.now() + 120;
+      for (let n = 0; performance.now() < end; n++) yield { n };
+    }
+    await lastValueFrom(fromPull(source()));
+    clearInterval(timer);
+
+    expect(ticks).toBeGreaterThan(2);
+  });
+
+  it.each([{ prefetch: -1 }, { prefetch: 0.5 }, { epochs: 0 }, { epochs: NaN }])('rejects %j at once', (options) => {
+    expect(() => fromPull([], options)).toThrow(ArgumentError);
+  });
+});
