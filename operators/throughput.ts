@@ -35,9 +35,9 @@ export function throughput<E extends TrainingEvent>(steps = 20): MonoTypeOperato
       scan(
         ({ marks }: State<E>, { value: event, timestamp: time }): State<E> => {
           if (event.type !== 'step') return { marks, event };
-          const [first = { time, samples: 0 }] = marks;
-          const samples = (marks.at(-1)?.samples ?? -event.samples) + event.samples;
+          const samples = (marks.at(-1)?.samples ?? 0) + event.samples;
           const recent = [...marks, { time, samples }].slice(-steps - 1);
+          const first = recent[0]!;
           if (time === first.time) return { marks: recent, event };
           return {
             marks: recent,

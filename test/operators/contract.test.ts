@@ -46,6 +46,11 @@ interface Case {
 
 /** Every operator, with what it is tried on. */
 const cases: Record<string, Case> = {
+  mergeReplicas: {
+    operator: () => (source) => operators.mergeReplicas([source]),
+    value: (n) => microStep({ microStep: n + 1 }),
+    throwing: () => (source) => operators.mergeReplicas([source, NEVER], { due: boom }),
+  },
   forward: { operator: () => operators.forward(model, squaredError), value: batch },
   backward: {
     operator: () => operators.backward(),

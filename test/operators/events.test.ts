@@ -1,0 +1,107 @@
+import { EMPTY, from, of, Subject, throwError, timer } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+
+import { logEvery } from '../../operators/logEvery.js';
+import { tee } from '../../operators/tee.js';
+import { throughput } from '../../operators/throughput.js';
+import { ArgumentError } from '../../src/core/errors.js';
+import type { TrainingEvent } from '../../src/core/events.js';
+import { stepEvent, validationEvent } from '../../src/testing/steps.js';
+import { marbles } from '../support/marbles.js';
+
+const events = { 1: stepEvent(1), 2: stepEvent(2), 3: stepEvent(3), 4: stepEvent(4), V: validationEvent(2) };
+
+describe('logEvery', () => {
+  it(
+    'lets every n-th step through, and every event that is no step',
+    marbles((m) => {
+      const source = m.cold<TrainingEvent>('--1--2--V--3--4--|', events);
+      const expected = m.cold('             -----2--V-----4--|', events);
+
+      m.expect(source.pipe(logEvery(2))).toBeObservable(expected);
+    }),
+  );
+
+  it(
+    'changes its cadence with an Observable, and with a schedule',
+    marbles((m) => {
+      const cadence = m.cold('            2--1|', { 2: 2, 1: 1 });
+      const source = m.cold('             123-4|', events);
+      const expected = m.cold('           -2--4|', events);
+      const again = m.cold('              1234|', events);
+      const scheduled = m.cold('          1--4|', events);
+
+      m.expect(source.pipe(logEvery(cadence))).toBeObservable(expected);
+      m.expect(again.pipe(logEvery((globalStep) => (globalStep === 1 ? 1 : 4)))).toBeObservable(scheduled);
+    }),
+  );
+
+  it.each([0, 1.5, NaN])('rejects every %d steps', (every) => {
+    expect(() => logEvery(every)).toThrow(ArgumentError);
+  });
+});
+
+describe('throughput', () => {
+  it(
+    'adds samples per second over the last steps, none to the first',
+    marbles((m) => {
+      const at = (n: number, samplesPerSecond?: number) =>
+        stepEvent(n, { samples: 10, ...(samplesPerSecond && { samplesPerSecond }) });
+      const source = m.cold('  --1--2----3-V-|', { 1: at(1), 2: at(2), 3: at(3), V: events.V });
+      const expected = m.cold('--1--2----3-V-|', { 1: at(1), 2: at(2, 10 / 0.003), 3: at(3, 20 / 0.008), V: events.V });
+      const again = m.cold('   --1--2----3---|', { 1: at(1), 2: at(2), 3: at(3) });
+      const short = m.cold('   --1--2----3---|', { 1: at(1), 2: at(2, 10 / 0.003), 3: at(3, 10 / 0.005) });
+
+      m.expect(source.pipe(throughput<TrainingEvent>())).toBeObservable(expected);
+      m.expect(again.pipe(throughput(1))).toBeObservable(short);
+    }),
+  );
+
+  it('rejects a look back over no steps', () => {
+    expect(() => throughput(0)).toThrow(ArgumentError);
+  });
+});
+
+describe('tee', () => {
+  it('gives every event to the sink and passes it on, and ends after the sink has', () => {
+    const log: unknown[] = [];
+    from([events[1], events[2]])
+      .pipe(
+        tee({
+          next: ({ globalStep }) => void log.push(`sink ${globalStep}`),
+          complete: () => of(1).pipe(() => (log.push('closing'), EMPTY)),
+        }),
+      )
+      .subscribe({ next: ({ globalStep }) => log.push(globalStep), complete: () => log.push('done') });
+
+    expect(log).toStrictEqual(['sink 1', 1, 'sink 2', 2, 'closing', 'done']);
+  });
+
+  it(
+    'lets an event go on once the sink is through with it',
+    marbles((m) => {
+      const source = m.cold('  12---|', events);
+      const expected = m.cold('--1-2|', events);
+
+      m.expect(source.pipe(tee(() => timer(2)))).toBeObservable(expected);
+    }),
+  );
+
+  it('tells the sink of an error, and ends the run with what a sink throws', () => {
+    const told: unknown[] = [];
+    throwError(() => 'broken')
+      .pipe(tee({ next: () => undefined, error: (e) => told.push(e) }))
+      .subscribe({ error: () => undefined });
+    const source = new Subject<TrainingEvent>();
+    let error: unknown;
+    source.pipe(tee(() => throwError(() => 'disk full'))).subscribe({ error: (e) => (error = e) });
+    source.next(events[1]);
+
+    expect([told, error]).toStrictEqual([['broken'], 'disk full']);
+  });
+
+  it('rejects what is no sink', () => {
+    expect(() => tee({} as never)).toThrow(ArgumentError);
+    expect(() => tee(undefined as never)).toThrow(ArgumentError);
+  });
+});
