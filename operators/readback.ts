@@ -41,10 +41,10 @@ export interface ReadbackOptions {
  * Errors with {@link NonFiniteError}, if a loss or the gradient norm is NaN or infinite, the step was not skipped, and `nonFinite` is 'error'.
  * @see {@link skipNonFinite}
  */
-export function readback<E extends TrainingEvent = never>(
+export function readback<T extends StepResult | TrainingEvent>(
   every = 1,
   { nonFinite = 'error' }: ReadbackOptions = {},
-): OperatorFunction<StepResult | E, StepEvent | E> {
+): OperatorFunction<T, StepEvent | Exclude<T, StepResult>> {
   assertPositiveInteger(every, 'readback: every');
   if (!['error', 'keep'].includes(nonFinite)) {
     throw new ArgumentError(`readback: nonFinite must be 'error' or 'keep', received '${nonFinite}'`);
@@ -52,8 +52,8 @@ export function readback<E extends TrainingEvent = never>(
 
   return (source) =>
     defer(() => {
-      let held: (StepResult | E)[] = [];
-      const drain = (): Observable<StepEvent | E> => {
+      let held: T[] = [];
+      const drain = (): Observable<StepEvent | Exclude<T, StepResult>> => {
         const taken = held;
         held = [];
         return taken.length > 0 ? read(taken, nonFinite) : EMPTY;
@@ -70,11 +70,11 @@ export function readback<E extends TrainingEvent = never>(
     });
 }
 
-function read<E extends TrainingEvent>(
-  held: readonly (StepResult | E)[],
+function read<T extends StepResult | TrainingEvent>(
+  held: readonly T[],
   nonFinite: 'error' | 'keep',
-): Observable<StepEvent | E> {
-  const numbersOf = (value: StepResult | E) => {
+): Observable<StepEvent | Exclude<T, StepResult>> {
+  const numbersOf = (value: StepResult | TrainingEvent) => {
     if ('type' in value) return [];
     const { microBatches, gradientNorm, finite } = value;
     return [...microBatches.flatMap(scalarsOf), ...(gradientNorm ? [gradientNorm] : []), ...(finite ? [finite] : [])];
@@ -82,7 +82,12 @@ function read<E extends TrainingEvent>(
   const scalars = held.flatMap(numbersOf);
   return defer(() => (scalars.length > 0 ? readScalars(scalars) : [[]])).pipe(
     concatMap((numbers) =>
-      from(held).pipe(map((value) => ('type' in value ? value : toEvent(value, numbers, nonFinite)))),
+      from(held).pipe(
+        map(
+          (value) =>
+            ('type' in value ? value : toEvent(value, numbers, nonFinite)) as StepEvent | Exclude<T, StepResult>,
+        ),
+      ),
     ),
     finalize(() => disposeTensors(held)),
   );
