@@ -1,0 +1,88 @@
+// Engine
+export { engine, useTensorFlow, type Engine, type EngineName } from './engine/engine.js';
+
+// Trainer
+export { evaluate, type EvaluateOptions } from './trainer/evaluate.js';
+export { predict } from './trainer/predict.js';
+export { train, type TrainOptions } from './trainer/train.js';
+
+// Data
+export { batch, type BatchOptions } from './data/batch.js';
+export { csv, type CsvOptions } from './data/csv.js';
+export { epochs } from './data/epochs.js';
+export { fromArrays, type OneOf, type SamplesValue, type SamplesValues } from './data/fromArrays.js';
+export { jsonl } from './data/jsonl.js';
+export { mapAsync, type MapAsyncOptions } from './data/mapAsync.js';
+export { ndArray, type DType, type NestedNumbers } from './data/ndArray.js';
+export { randomFromState, seededRandom, type Random, type RandomState } from './data/random.js';
+export { type Sample, type SampleValues } from './data/sample.js';
+export { shard } from './data/shard.js';
+export { shuffle, type ShuffleOptions } from './data/shuffle.js';
+export { type TextSource } from './data/textChunks.js';
+
+// Operators, in the order of the pipeline
+export { fromPull, type FromPullOptions } from './core/fromPull.js';
+export { mergeReplicas, type MergeReplicasOptions } from '../operators/mergeReplicas.js';
+export { forward, type ForwardOptions } from '../operators/forward.js';
+export { backward } from '../operators/backward.js';
+export { accumulate, type AccumulateOptions } from '../operators/accumulate.js';
+export { skipNonFinite } from '../operators/skipNonFinite.js';
+export { clipByGlobalNorm } from '../operators/clipByGlobalNorm.js';
+export { clipByValue } from '../operators/clipByValue.js';
+export { optimizerStep } from '../operators/optimizerStep.js';
+export { trainStep, type TrainStepOptions } from '../operators/trainStep.js';
+export { validateEvery } from '../operators/validateEvery.js';
+export { readback, type ReadbackOptions } from '../operators/readback.js';
+export { ema, type EmaOptions } from '../operators/ema.js';
+export { throughput } from '../operators/throughput.js';
+export { logEvery } from '../operators/logEvery.js';
+export { tee, type Sink } from '../operators/tee.js';
+export { waitMap, waitUntil } from './core/run.js';
+
+// Losses and metrics
+export { huber } from './losses/huber.js';
+export { mae } from './losses/mae.js';
+export { mse } from './losses/mse.js';
+export { sigmoidCrossEntropy } from './losses/sigmoidCrossEntropy.js';
+export { softmaxCrossEntropy } from './losses/softmaxCrossEntropy.js';
+export { sparseSoftmaxCrossEntropy } from './losses/sparseSoftmaxCrossEntropy.js';
+export { accuracy } from './metrics/accuracy.js';
+export { binaryAccuracy } from './metrics/binaryAccuracy.js';
+export { meanAbsoluteError } from './metrics/meanAbsoluteError.js';
+export { last, max, mean, metric, sum, type Metric, type MetricFunction, type Metrics, type Reducer } from './core/metric.js';
+
+// Optimizers and schedules
+export { adagrad, type AdagradOptions } from './optim/adagrad.js';
+export { adam, type AdamOptions } from './optim/adam.js';
+export { adamw, type AdamWOptions } from './optim/adamw.js';
+export { fromTf } from './optim/fromTf.js';
+export { lion, type LionOptions } from './optim/lion.js';
+export { fromNamedSlots, toNamedSlots, type NamedSlots } from './optim/namedSlots.js';
+export { rmsprop, type RmspropOptions } from './optim/rmsprop.js';
+export { constant, cosine, exponential, linear, oneCycle, sequence, step, warmup } from './optim/schedules.js';
+export { sgd, type SgdOptions } from './optim/sgd.js';
+
+// Values, events and errors
+export type { Batch, BatchValue, BatchValues, NdArray } from './core/batch.js';
+export type { EndEvent, MicroBatchValues, StepEvent, TrainingEvent, ValidationEvent } from './core/events.js';
+export type { Evaluation, EvaluationSource } from './core/evaluateBatches.js';
+export type { Live, Schedule } from './core/live.js';
+export type { LossFunction } from './core/loss.js';
+export type { CustomModel, LayersModelLike, Model } from './core/model.js';
+export type { Optimizer, OptimizerState, Updated } from './core/optimizer.js';
+export type { EpochSource, PullSource } from './core/source.js';
+export type { ForwardPass, GradientStep, MicroBatchResult, MicroStep, StepResult } from './core/values.js';
+export type { Weights, WeightSlot } from './core/weights.js';
+export {
+  ArgumentError,
+  BatchError,
+  EngineError,
+  LossError,
+  MetricError,
+  ModelError,
+  NonFiniteError,
+  ReplicaError,
+  SourceError,
+  StaleGradientError,
+  StaleStepError,
+} from './core/errors.js';

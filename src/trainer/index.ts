@@ -1,0 +1,3 @@
+export { evaluate, type EvaluateOptions } from './evaluate.js';
+export { predict } from './predict.js';
+export { train, type TrainOptions } from './train.js';
