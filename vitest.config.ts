@@ -1,21 +1,40 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const root = fileURLToPath(new URL('.', import.meta.url));
+const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
+  exports: Record<string, string | { default: string }>;
+};
+
+// Tests and examples import the package by its name; here that is the source: 'gradstream/data' is src/data/index.ts.
+const alias = Object.entries(exports).flatMap(([entry, target]) => {
+  if (typeof target === 'string') return [];
+  const name = `^gradstream${entry.slice(1).replace('*', '(.+)')}$`;
+  const source = target.default.replace('./dist/', root).replace(/js$/, 'ts').replace('*', '$1');
+  return { find: new RegExp(name), replacement: source };
+});
 
 export default defineConfig({
-  resolve: {
-    // Tests and examples import the package by its name; here that is the source.
-    alias: [
-      { find: /^gradstream$/, replacement: at('./src/index.ts') },
-      { find: /^gradstream\/operators$/, replacement: at('./operators/index.ts') },
-      { find: /^gradstream\/testing$/, replacement: at('./src/testing/index.ts') },
-    ],
-  },
   test: {
-    include: ['test/**/*.test.ts'],
-    setupFiles: ['test/support/setup.ts'],
     expect: { requireAssertions: true },
-    testTimeout: 20_000,
+    projects: [
+      {
+        extends: true,
+        resolve: { alias },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/package/**'],
+          setupFiles: ['test/support/setup.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        extends: true,
+        // What is built and packed; slow, so only on `npm run check:package`.
+        test: { name: 'package', include: ['test/package/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 300_000 },
+      },
+    ],
   },
 });

@@ -3,6 +3,8 @@ import { of } from 'rxjs';
 
 import { EngineError, messageOf } from '../core/errors.js';
 import { bindTensors } from '../core/tensors.js';
+import { registerMatMul } from './wasm/matMul.js';
+import { registerSplitV } from './wasm/splitV.js';
 
 /** What an engine is called. */
 export type EngineName = 'wasm' | 'cpu';
@@ -28,7 +30,7 @@ export interface Engine {
 export async function engine(name: EngineName): Promise<Engine> {
   try {
     const library = await import('@tensorflow/tfjs');
-    if (name === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+    if (name === 'wasm') await loadWasm(library);
     if (!(await library.setBackend(name))) throw new EngineError(`TensorFlow.js refused the backend '${name}'`);
     await library.ready();
     useTensorFlow(library);
@@ -48,6 +50,17 @@ export function useTensorFlow(library: typeof tf): void {
     ...library,
     read: (tensor) => (isAsynchronous(library.getBackend()) ? tensor.data() : of(tensor.dataSync())),
   });
+}
+
+let wasmLoaded: Promise<void> | undefined;
+
+/** Loads the wasm backend, once, and replaces the kernels that make training on it slow. */
+function loadWasm(library: typeof tf): Promise<void> {
+  wasmLoaded ??= import('@tensorflow/tfjs-backend-wasm').then(() => {
+    registerMatMul(library);
+    registerSplitV(library);
+  });
+  return wasmLoaded;
 }
 
 /** Whether results lie on a device that works on its own time; elsewhere they are at hand, and a promise would only delay them. */

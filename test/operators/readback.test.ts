@@ -51,7 +51,7 @@ describe('readback', () => {
         w: given.w,
       });
 
-      m.expect(source.pipe(readback<TrainingEvent>(2))).toBeObservable(expected);
+      m.expect(source.pipe(readback(2))).toBeObservable(expected);
     }),
   );
 

@@ -1,0 +1,125 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { init, type EChartsOption } from 'echarts';
+
+/** One line, or one cloud of points, of a {@link Chart}. The same name has the same colour in all charts of a picture. */
+export interface Series {
+  readonly name: string;
+  readonly kind: 'points' | 'line';
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+/** One chart: what is drawn over what. */
+export interface Chart {
+  readonly title: string;
+  /** A line below the title. */
+  readonly note?: string;
+  readonly xAxis: string;
+  readonly yAxis: string;
+  /** First and last value of an axis; left out, they follow the points. */
+  readonly xRange?: readonly [number, number];
+  readonly yRange?: readonly [number, number];
+  readonly series: readonly Series[];
+}
+
+/** Options of {@link writeCharts}. */
+export interface ChartsOptions {
+  readonly title: string;
+  /** Charts side by side; 1 unless given. */
+  readonly columns?: number;
+}
+
+const FONT = 'Helvetica, Arial, sans-serif'; // no quotes: ECharts writes it into an attribute as it stands
+const INK = '#22272e';
+const QUIET = '#667080';
+const COLOURS = ['#86aede', '#e07b39', '#17447f', '#3d9970', '#a05195', '#8a6d3b'];
+const CHART = { width: 600, height: 330 };
+const MARGIN = { left: 62, right: 28, top: 50, bottom: 68 };
+const HEADER = 92;
+
+/** Writes one chart as an SVG file, whose folder is made. */
+export function writeChart(file: URL, chart: Chart): void {
+  writeCharts(file, [chart], { title: '' });
+}
+
+/** Writes several charts as one SVG file, row by row, under one title and one legend. */
+export function writeCharts(file: URL, charts: readonly Chart[], options: ChartsOptions): void {
+  mkdirSync(dirname(fileURLToPath(file)), { recursive: true });
+  writeFileSync(file, svgOf(charts, options));
+}
+
+/** The picture as SVG text. */
+export function svgOf(charts: readonly Chart[], { title, columns = 1 }: ChartsOptions): string {
+  const size = { width: CHART.width * columns, height: HEADER + CHART.height * Math.ceil(charts.length / columns) };
+  const places = charts.map((_, i) => ({
+    left: (i % columns) * CHART.width,
+    top: HEADER + Math.floor(i / columns) * CHART.height,
+  }));
+  const canvas = init(null, null, { renderer: 'svg', ssr: true, ...size });
+  const text = (fontSize: number, color = INK) => ({
+    fontSize,
+    color,
+    fontFamily: FONT,
+    fontWeight: 'normal' as const,
+  });
+  const axis = (name: string, nameGap: number, range?: readonly [number, number]) => ({
+    type: 'value' as const,
+    name,
+    nameLocation: 'middle' as const,
+    nameGap,
+    nameTextStyle: text(13, QUIET),
+    axisLabel: text(12, QUIET),
+    axisLine: { show: true, lineStyle: { color: '#b8c0ca' } },
+    splitLine: { lineStyle: { color: '#eceff3' } },
+    ...(range && { min: range[0], max: range[1] }),
+  });
+  const option: EChartsOption = {
+    animation: false,
+    backgroundColor: '#ffffff',
+    color: COLOURS,
+    title: [
+      { text: title, left: MARGIN.left - 6, top: 18, textStyle: { ...text(22), fontWeight: 'bold' } },
+      ...charts.map(({ title, note }, i) => ({
+        text: title,
+        subtext: note ?? '',
+        left: places[i]!.left + MARGIN.left - 6,
+        top: places[i]!.top,
+        itemGap: 5,
+        textStyle: { ...text(16), fontWeight: 'bold' as const },
+        subtextStyle: text(13, QUIET),
+      })),
+    ],
+    legend: { left: MARGIN.left - 4, top: 54, itemGap: 24, textStyle: text(13) },
+    grid: places.map(({ left, top }) => ({
+      left: left + MARGIN.left,
+      top: top + MARGIN.top,
+      width: CHART.width - MARGIN.left - MARGIN.right,
+      height: CHART.height - MARGIN.top - MARGIN.bottom,
+    })),
+    xAxis: charts.map(({ xAxis, xRange }, gridIndex) => ({ gridIndex, ...axis(xAxis, 28, xRange) })),
+    yAxis: charts.map(({ yAxis, yRange }, gridIndex) => ({ gridIndex, ...axis(yAxis, 38, yRange) })),
+    series: charts.flatMap(({ series }, i) =>
+      series.map(({ name, kind, points }) => {
+        const common = { name, xAxisIndex: i, yAxisIndex: i, data: points.map(([x, y]) => [x, y]) };
+        const few = points.length <= 40;
+        const symbolSize = few ? 7 : points.length <= 200 ? 5 : 4;
+        return kind === 'points'
+          ? { ...common, type: 'scatter' as const, symbolSize }
+          : {
+              ...common,
+              type: 'line' as const,
+              showSymbol: few,
+              symbol: 'circle',
+              symbolSize: 5,
+              lineStyle: { width: 2 },
+            };
+      }),
+    ),
+  };
+  canvas.setOption(option);
+  const svg = canvas.renderToSVGString();
+  canvas.dispose();
+  return svg;
+}

@@ -1,0 +1,64 @@
+import type { AsyncIterableX } from 'ix/asynciterable';
+import { defer } from 'ix/asynciterable/defer';
+
+import { messageOf, SourceError } from '../core/errors.js';
+import { textChunks, type TextSource } from './textChunks.js';
+
+/**
+ * Gives the values of a JSON lines text one by one.
+ *
+ * The format can be appended to, cut and streamed: data of any size need not fit into memory.
+ *
+ * ```text
+ * chunks:  {"x":1}⏎{"x"    :2}⏎⏎{"x":3}
+ * output:  {x: 1}          {x: 2} {x: 3} |
+ * ```
+ *
+ * Blank lines are skipped, the last line needs no end, and chunks may be cut anywhere. Text without a value gives nothing. A line that is no JSON
+ * is an error that names it, after the values before it. Nothing is opened before the first value is asked for; early exit closes the file
+ * or stream at once. A path can be read any number of times.
+ *
+ * **Memory**: one chunk, and one line.
+ *
+ * @example
+ * ```ts
+ * const samples = jsonl<{ x: number[]; y: number }>('points.jsonl').pipe(map(({ x, y }) => ({ xs: ndArray(x), ys: ndArray(y) })));
+ * ```
+ *
+ * @typeParam T - What the lines hold; it is believed, not checked.
+ * @param source - A path (in Node), a Node Readable, a ReadableStream (`(await fetch(url)).body`), or chunks of text or UTF-8 bytes. Text itself is
+ *   `[text]`.
+ * Errors with {@link SourceError}, if a line is no JSON or the file cannot be read; its `batch` counts the values that were given.
+ */
+export function jsonl<T = unknown>(source: TextSource): AsyncIterableX<T> {
+  return defer((signal) => values<T>(textChunks(source, 'jsonl', signal)));
+}
+
+async function* values<T>(chunks: AsyncIterable<string>): AsyncGenerator<T, void, undefined> {
+  let lineNumber = 0;
+  let given = 0;
+  for await (const line of lines(chunks)) {
+    lineNumber += 1;
+    if (line.trim() === '') continue;
+    let value: T;
+    try {
+      value = JSON.parse(line) as T;
+    } catch (cause) {
+      throw new SourceError(`jsonl: every line must be JSON, line ${lineNumber} is not: ${messageOf(cause)}`, given, {
+        cause,
+      });
+    }
+    yield value;
+    given += 1;
+  }
+}
+
+async function* lines(chunks: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  let rest = '';
+  for await (const chunk of chunks) {
+    const ended = (rest + chunk).split('\n');
+    rest = ended.pop()!;
+    yield* ended;
+  }
+  yield rest;
+}

@@ -1,0 +1,10 @@
+export { adagrad, type AdagradOptions } from './adagrad.js';
+export { adam, type AdamOptions } from './adam.js';
+export { adamw, type AdamWOptions } from './adamw.js';
+export { type Decays } from './decoupledDecay.js';
+export { fromTf } from './fromTf.js';
+export { lion, type LionOptions } from './lion.js';
+export { fromNamedSlots, toNamedSlots, type NamedSlots } from './namedSlots.js';
+export { rmsprop, type RmspropOptions } from './rmsprop.js';
+export { constant, cosine, exponential, linear, oneCycle, sequence, step, warmup } from './schedules.js';
+export { sgd, type SgdOptions } from './sgd.js';

@@ -1,0 +1,1 @@
+export { progressBar, type ProgressBarOptions } from './progressBar.js';
