@@ -35,9 +35,8 @@ const FONT = 'Helvetica, Arial, sans-serif'; // no quotes: ECharts writes it int
 const INK = '#22272e';
 const QUIET = '#667080';
 const COLOURS = ['#86aede', '#e07b39', '#17447f', '#3d9970', '#a05195', '#8a6d3b'];
-const CHART = { width: 600, height: 330 };
 const MARGIN = { left: 62, right: 28, top: 50, bottom: 68 };
-const HEADER = 92;
+const HEIGHT = 330;
 
 /** Writes one chart as an SVG file, whose folder is made. */
 export function writeChart(file: URL, chart: Chart): void {
@@ -52,10 +51,12 @@ export function writeCharts(file: URL, charts: readonly Chart[], options: Charts
 
 /** The picture as SVG text. */
 export function svgOf(charts: readonly Chart[], { title, columns = 1 }: ChartsOptions): string {
-  const size = { width: CHART.width * columns, height: HEADER + CHART.height * Math.ceil(charts.length / columns) };
+  const width = columns === 1 ? 900 : 600;
+  const header = title ? 92 : 56;
+  const size = { width: width * columns, height: header + HEIGHT * Math.ceil(charts.length / columns) };
   const places = charts.map((_, i) => ({
-    left: (i % columns) * CHART.width,
-    top: HEADER + Math.floor(i / columns) * CHART.height,
+    left: (i % columns) * width,
+    top: header + Math.floor(i / columns) * HEIGHT,
   }));
   const canvas = init(null, null, { renderer: 'svg', ssr: true, ...size });
   const text = (fontSize: number, color = INK) => ({
@@ -91,12 +92,12 @@ export function svgOf(charts: readonly Chart[], { title, columns = 1 }: ChartsOp
         subtextStyle: text(13, QUIET),
       })),
     ],
-    legend: { left: MARGIN.left - 4, top: 54, itemGap: 24, textStyle: text(13) },
+    legend: { left: MARGIN.left - 4, top: header - 38, itemGap: 24, textStyle: text(13) },
     grid: places.map(({ left, top }) => ({
       left: left + MARGIN.left,
       top: top + MARGIN.top,
-      width: CHART.width - MARGIN.left - MARGIN.right,
-      height: CHART.height - MARGIN.top - MARGIN.bottom,
+      width: width - MARGIN.left - MARGIN.right,
+      height: HEIGHT - MARGIN.top - MARGIN.bottom,
     })),
     xAxis: charts.map(({ xAxis, xRange }, gridIndex) => ({ gridIndex, ...axis(xAxis, 28, xRange) })),
     yAxis: charts.map(({ yAxis, yRange }, gridIndex) => ({ gridIndex, ...axis(yAxis, 38, yRange) })),

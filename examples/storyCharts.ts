@@ -21,17 +21,19 @@ const VALIDATION = 'validation';
 /** The picture: one chart for each way, all on the same scale, and a closer look in which single steps can be seen. */
 export function storyCharts(logs: Logs, { microBatches, every, steps }: StoryOptions): Chart[] {
   const says = verdicts(microBatches);
-  const chart = (way: WayName, title: string, ...series: Series[]): Chart => ({
+  const chart = (way: WayName, title: string, series: Series[]): Chart => ({
     title,
     note: says[way],
     xAxis: 'global step',
     yAxis: 'loss',
     xRange: [0, steps],
     yRange: [0, 2.5],
-    series: [...series, validation(logs)],
+    series,
   });
-  const one = (way: WayName): Series => training(ONE, 'points', logs[way]);
-  const average = (way: WayName): Series => training(AVERAGE, 'line', logs[way]);
+  // What comes later is drawn on top.
+  const one = (way: WayName): Series[] => [training(ONE, 'points', logs[way]), validation(logs)];
+  const average = (way: WayName): Series[] => [validation(logs), training(AVERAGE, 'line', logs[way])];
+  const means = training(MEANS, 'points', logs['window means']);
   const nth = `every ${every}th step`;
 
   return [
@@ -45,12 +47,7 @@ export function storyCharts(logs: Logs, { microBatches, every, steps }: StoryOpt
     chart('attempt 3', `3: one micro-batch, on ${nth}`, one('attempt 3')),
     chart('attempt 4', `4: a moving average, read on ${nth}`, average('attempt 4')),
     chart('attempt 5', '5: as 4, with the losses of all replicas', average('attempt 5')),
-    chart(
-      'operators',
-      'The operators: ema and logEvery',
-      training(MEANS, 'points', logs['window means']),
-      average('operators'),
-    ),
+    chart('operators', 'The operators: ema and logEvery', [means, ...average('operators')]),
     closer(logs, steps),
   ];
 }
@@ -65,15 +62,15 @@ function closer(logs: Logs, steps: number): Chart {
   });
   return {
     title: `A closer look: steps ${from} to ${from + 20}`,
-    note: 'every loss that there was, the few that attempt 3 logs, and the average of all',
+    note: 'every loss of one device, the few that attempt 3 logs, and the average of all',
     xAxis: 'global step',
     yAxis: 'loss',
     xRange: [from, from + 20],
     series: [
       training(ONE, 'points', logs['attempt 1']),
       training(SAMPLE, 'points', logs['attempt 3']),
-      training(AVERAGE, 'line', logs['attempt 5']),
       validation(logs),
+      training(AVERAGE, 'line', logs['attempt 5']),
     ].map(within),
   };
 }

@@ -50,7 +50,7 @@ export interface MergeReplicasOptions {
  *
  * @example
  * ```ts
- * const replica$ = (rank: number) => fromPull(shards[rank]).pipe(forward(model, mse), backward());
+ * const replica$ = (rank: number) => fromPull(shards[rank]!).pipe(forward(model, mse), backward());
  * mergeReplicas([replica$(0), replica$(1)]).pipe(accumulate(4), optimizerStep(adam()), readback());
  * ```
  *
