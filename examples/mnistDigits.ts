@@ -38,6 +38,6 @@ export function shifted(epoch: number): <S extends Sample>(sample: S) => S {
         moved[y * SIDE + x] = data[(y - down) * SIDE + x - right]!;
       }
     }
-    return { ...sample, xs: { ...sample.xs, data: moved } };
+    return { ...sample, xs: { data: moved, shape: [PIXELS] } };
   };
 }

@@ -53,19 +53,58 @@ export function writeCharts(file: URL, charts: readonly Chart[], options: Charts
 export function svgOf(charts: readonly Chart[], { title, columns = 1 }: ChartsOptions): string {
   const width = columns === 1 ? 900 : 600;
   const header = title ? 92 : 56;
-  const size = { width: width * columns, height: header + HEIGHT * Math.ceil(charts.length / columns) };
   const places = charts.map((_, i) => ({
     left: (i % columns) * width,
     top: header + Math.floor(i / columns) * HEIGHT,
   }));
-  const canvas = init(null, null, { renderer: 'svg', ssr: true, ...size });
-  const text = (fontSize: number, color = INK) => ({
-    fontSize,
-    color,
-    fontFamily: FONT,
-    fontWeight: 'normal' as const,
-  });
-  const axis = (name: string, nameGap: number, range?: readonly [number, number]) => ({
+  const option: EChartsOption = {
+    animation: false,
+    backgroundColor: '#ffffff',
+    color: COLOURS,
+    title: [
+      { text: title, left: MARGIN.left - 6, top: 18, textStyle: text(22, INK, 'bold') },
+      ...charts.map(({ title, note = '' }, i) => ({
+        text: title,
+        subtext: note,
+        left: places[i]!.left + MARGIN.left - 6,
+        top: places[i]!.top,
+        itemGap: 5,
+        textStyle: text(16, INK, 'bold'),
+        subtextStyle: text(13, QUIET),
+      })),
+    ],
+    legend: { left: MARGIN.left - 4, top: header - 38, itemGap: 24, textStyle: text(13, INK) },
+    grid: places.map(({ left, top }) => ({
+      left: left + MARGIN.left,
+      top: top + MARGIN.top,
+      width: width - MARGIN.left - MARGIN.right,
+      height: HEIGHT - MARGIN.top - MARGIN.bottom,
+    })),
+    xAxis: charts.map(({ xAxis, xRange }, gridIndex) => ({ gridIndex, ...axis(xAxis, 28, xRange) })),
+    yAxis: charts.map(({ yAxis, yRange }, gridIndex) => ({ gridIndex, ...axis(yAxis, 38, yRange) })),
+    series: charts.flatMap(({ series }, i) => series.map((each) => ({ xAxisIndex: i, yAxisIndex: i, ...drawn(each) }))),
+  };
+
+  const height = header + HEIGHT * Math.ceil(charts.length / columns);
+  const canvas = init(null, null, { renderer: 'svg', ssr: true, width: width * columns, height });
+  canvas.setOption(option);
+  const svg = canvas.renderToSVGString();
+  canvas.dispose();
+  return svg;
+}
+
+/** Few points are drawn large, also on a line; many are small, and hidden on a line. */
+function drawn({ name, kind, points }: Series) {
+  const few = points.length <= 40;
+  const data = points.map(([x, y]) => [x, y]);
+  if (kind === 'points')
+    return { name, data, type: 'scatter' as const, symbolSize: few ? 7 : points.length <= 200 ? 5 : 4 };
+  const symbols = { showSymbol: few, symbol: 'circle', symbolSize: 5 };
+  return { name, data, type: 'line' as const, ...symbols, lineStyle: { width: 2 } };
+}
+
+function axis(name: string, nameGap: number, range?: readonly [number, number]) {
+  return {
     type: 'value' as const,
     name,
     nameLocation: 'middle' as const,
@@ -75,52 +114,9 @@ export function svgOf(charts: readonly Chart[], { title, columns = 1 }: ChartsOp
     axisLine: { show: true, lineStyle: { color: '#b8c0ca' } },
     splitLine: { lineStyle: { color: '#eceff3' } },
     ...(range && { min: range[0], max: range[1] }),
-  });
-  const option: EChartsOption = {
-    animation: false,
-    backgroundColor: '#ffffff',
-    color: COLOURS,
-    title: [
-      { text: title, left: MARGIN.left - 6, top: 18, textStyle: { ...text(22), fontWeight: 'bold' } },
-      ...charts.map(({ title, note }, i) => ({
-        text: title,
-        subtext: note ?? '',
-        left: places[i]!.left + MARGIN.left - 6,
-        top: places[i]!.top,
-        itemGap: 5,
-        textStyle: { ...text(16), fontWeight: 'bold' as const },
-        subtextStyle: text(13, QUIET),
-      })),
-    ],
-    legend: { left: MARGIN.left - 4, top: header - 38, itemGap: 24, textStyle: text(13) },
-    grid: places.map(({ left, top }) => ({
-      left: left + MARGIN.left,
-      top: top + MARGIN.top,
-      width: width - MARGIN.left - MARGIN.right,
-      height: HEIGHT - MARGIN.top - MARGIN.bottom,
-    })),
-    xAxis: charts.map(({ xAxis, xRange }, gridIndex) => ({ gridIndex, ...axis(xAxis, 28, xRange) })),
-    yAxis: charts.map(({ yAxis, yRange }, gridIndex) => ({ gridIndex, ...axis(yAxis, 38, yRange) })),
-    series: charts.flatMap(({ series }, i) =>
-      series.map(({ name, kind, points }) => {
-        const common = { name, xAxisIndex: i, yAxisIndex: i, data: points.map(([x, y]) => [x, y]) };
-        const few = points.length <= 40;
-        const symbolSize = few ? 7 : points.length <= 200 ? 5 : 4;
-        return kind === 'points'
-          ? { ...common, type: 'scatter' as const, symbolSize }
-          : {
-              ...common,
-              type: 'line' as const,
-              showSymbol: few,
-              symbol: 'circle',
-              symbolSize: 5,
-              lineStyle: { width: 2 },
-            };
-      }),
-    ),
   };
-  canvas.setOption(option);
-  const svg = canvas.renderToSVGString();
-  canvas.dispose();
-  return svg;
+}
+
+function text(fontSize: number, color: string, fontWeight: 'normal' | 'bold' = 'normal') {
+  return { fontSize, color, fontWeight, fontFamily: FONT };
 }

@@ -68,12 +68,12 @@ export function accumulate(
         window = undefined;
         return filled ? of(close(filled)) : EMPTY;
       };
-      const drop = (): Observable<never> => {
+      const drop = (): void => {
         disposeTensors(window);
         window = undefined;
-        return EMPTY;
       };
-      const atEpochEnd = { flush, drop, carry: () => EMPTY }[remainder];
+      const dropped$ = defer(() => (drop(), EMPTY));
+      const atEpochEnd = { flush, drop: () => dropped$, carry: () => EMPTY }[remainder];
 
       return source.pipe(
         size.whileRunning(),
@@ -88,7 +88,7 @@ export function accumulate(
           }
           return window.microBatches.length === window.size ? flush() : EMPTY;
         }),
-        concatWith(defer(remainder === 'drop' ? drop : flush)),
+        concatWith(remainder === 'drop' ? dropped$ : defer(flush)),
         finalize(drop),
       );
     });

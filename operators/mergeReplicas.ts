@@ -117,12 +117,12 @@ export function mergeReplicas(
       defer(() => {
         const steps = takeNext();
         if (!steps) return EMPTY;
-        const freed = defer(() => {
+        const freed$ = defer(() => {
           steps.forEach((step) => releases.get(step)?.());
           steps.forEach((step) => releases.delete(step));
           return EMPTY;
         });
-        return concat(of(mergeMicroSteps(steps, replicas.length)), freed, drain());
+        return concat(of(mergeMicroSteps(steps, replicas.length)), freed$, drain());
       });
 
     const arrival$ = merge(

@@ -49,7 +49,17 @@ export { sparseSoftmaxCrossEntropy } from './losses/sparseSoftmaxCrossEntropy.js
 export { accuracy } from './metrics/accuracy.js';
 export { binaryAccuracy } from './metrics/binaryAccuracy.js';
 export { meanAbsoluteError } from './metrics/meanAbsoluteError.js';
-export { last, max, mean, metric, sum, type Metric, type MetricFunction, type Metrics, type Reducer } from './core/metric.js';
+export {
+  last,
+  max,
+  mean,
+  metric,
+  sum,
+  type Metric,
+  type MetricFunction,
+  type Metrics,
+  type Reducer,
+} from './core/metric.js';
 
 // Optimizers and schedules
 export { adagrad, type AdagradOptions } from './optim/adagrad.js';

@@ -84,7 +84,10 @@ export function fromPull<T extends object>(
           epochEnd$.next();
           await settled();
         }
-        if (subscriber.closed) return disposeTensors(pulled?.value);
+        if (subscriber.closed) {
+          disposeTensors(pulled?.value);
+          return;
+        }
         if (!pulled) break;
         epoch = pulled.epoch;
         while (ahead.length < prefetch) ahead.push(pull.next());

@@ -93,9 +93,9 @@ export function waitMap<T extends object, R>(
           return { value, release: hold(value) };
         }),
         concatMap(({ value, release }, index) => {
-          const work = from(project(value, index));
+          const work$ = from(project(value, index));
           waiting.delete(value); // until now it is ours, should project throw
-          return work.pipe(finalize(release));
+          return work$.pipe(finalize(release));
         }),
         finalize(() => waiting.forEach(disposeTensors)),
       );

@@ -43,8 +43,8 @@ async function* fromReadableStream<T>(stream: ReadableStream<T>): AsyncGenerator
 async function* fromDataset<T>(dataset: DatasetLike<T>): AsyncGenerator<T, void, undefined> {
   const iterator = await dataset.iterator();
   for (;;) {
-    const { done, value } = await iterator.next();
-    if (done) return;
-    yield value;
+    const result = await iterator.next();
+    if (result.done) return;
+    yield result.value;
   }
 }

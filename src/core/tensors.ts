@@ -64,7 +64,7 @@ export interface Tensors extends Pick<
   | 'clone'
 > {
   /** The values of a tensor, read from the device once. */
-  read(tensor: tf.Tensor): ObservableInput<ArrayLike<number>>;
+  readonly read: (tensor: tf.Tensor) => ObservableInput<ArrayLike<number>>;
 }
 
 let bound: Tensors | undefined;

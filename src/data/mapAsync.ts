@@ -81,7 +81,10 @@ async function* mapped<T, R>(
   const call = async (): Promise<{ result: R } | undefined> => {
     const next = await pull();
     if (!next || next.done) return undefined;
-    if (stopped) return disposeTensors(next.value) as undefined;
+    if (stopped) {
+      disposeTensors(next.value);
+      return undefined;
+    }
     try {
       return { result: await fn(next.value, index++, signal) };
     } catch (error) {

@@ -1,4 +1,4 @@
-import { concatWith, defer, identity, of, take, takeUntil, tap, type Observable } from 'rxjs';
+import { concatWith, defer, identity, isObservable, of, take, takeUntil, tap, type Observable } from 'rxjs';
 
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
@@ -46,7 +46,7 @@ export interface TrainOptions extends TrainStepOptions {
 export function train(model: Model, batches: EpochSource<Batch>, options: TrainOptions): Observable<TrainingEvent> {
   const { steps, until } = options;
   if (steps !== undefined) assertPositiveInteger(steps, 'train: steps');
-  if (until !== undefined && typeof until.subscribe !== 'function')
+  if (until !== undefined && !isObservable(until))
     throw new ArgumentError(`train: until must be an Observable, received ${String(until)}`);
   const epochs = options.epochs ?? (steps || until ? Infinity : 1);
   const batch$ = fromPull(batches, { epochs });

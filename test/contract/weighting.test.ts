@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { lastValueFrom, map, of, pipe, toArray, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';

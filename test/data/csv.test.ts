@@ -52,6 +52,10 @@ describe('csv', () => {
     expect(rows.map(({ v }) => v)).toStrictEqual([-1500, 7, 8, '', '1a', 'NaN', '1 2']);
   });
 
+  it('drops space around names and fields, and keeps it within quotes', async () => {
+    expect(await collect(csv(['a , b\n x y , " z"\n']))).toStrictEqual([{ a: 'x y', b: ' z' }]);
+  });
+
   it('keeps an empty field as an empty string', async () => {
     expect(await collect(csv(['a,b\n1,\n']))).toStrictEqual([{ a: 1, b: '' }]);
   });

@@ -10,7 +10,7 @@ declare global {
   const batches: Iterable<Gradstream.Batch>;
   const held: Iterable<Gradstream.Batch>;
   const shards: Iterable<Gradstream.Batch>[];
-  const steps$: Rxjs.Observable<any>;
+  const steps$: Rxjs.Observable<never>;
   const events$: Rxjs.Observable<Gradstream.StepEvent>;
   const options: Gradstream.TrainOptions;
   const optimizer: Gradstream.Optimizer;
@@ -21,5 +21,5 @@ declare global {
   const countCorrect: Gradstream.MetricFunction;
   const save: (event: Gradstream.StepEvent) => Promise<void>;
   const file: Gradstream.Sink<Gradstream.TrainingEvent>;
-  const m: RunHelpers & { expect(actual: unknown): { toBeObservable(marble: string, values?: unknown): void } };
+  const m: RunHelpers & { expect(actual: unknown): { toBeObservable(expected: unknown, values?: unknown): void } };
 }

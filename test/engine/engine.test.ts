@@ -10,7 +10,9 @@ import { adam } from '../../src/optim/adam.js';
 import { train } from '../../src/trainer/train.js';
 import { batchesOf, line, squaredError } from '../support/line.js';
 
-afterAll(async () => void (await engine('cpu')));
+afterAll(async () => {
+  await engine('cpu');
+});
 
 describe('engine', () => {
   it('gives the engine that was asked for, and its TensorFlow.js', async () => {
@@ -35,7 +37,9 @@ describe('engine', () => {
 });
 
 describe('wasm', () => {
-  beforeAll(async () => void (await engine('wasm')));
+  beforeAll(async () => {
+    await engine('wasm');
+  });
   afterEach(() => expect(tf.getBackend()).toBe('wasm'));
 
   const product = (a: number[], b: number[], n: number, k: number, m: number, batch: number) =>
