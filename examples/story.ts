@@ -94,6 +94,9 @@ for (const name of names.slice(1))
 assert.equal(facts['attempt 1'].perStep, MICRO_BATCHES, '1: every micro-batch must be a point on its step');
 assert.equal(facts['attempt 2'].perStep, MICRO_BATCHES, '2: a step that is logged must still have as many points');
 assert.equal(facts['attempt 3'].perStep, 1, '3: a step must be one point');
-assert(facts['attempt 3'].noise > 3 * facts['attempt 4'].noise, '4: the average must be far calmer than the sample');
+assert(
+  facts['attempt 3'].noise > 2 * facts['attempt 4'].noise,
+  '4: the average must be twice as calm as the sample, at least',
+);
 assert(facts['attempt 4'].noise > facts['attempt 5'].noise, '5: the average over all replicas must be calmer still');
 assert.deepEqual(logs.operators, logs['attempt 5'], 'the operators must give the points of attempt 5');

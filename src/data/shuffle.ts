@@ -44,10 +44,11 @@ export interface ShuffleOptions {
  * ```
  *
  * @param options - The seed; for large sources a buffer.
- * @throws {@link ArgumentError} at once, if the seed is no whole number or the buffer no positive integer.
+ * @throws {@link ArgumentError} at once, if the seed is no whole number, or the epoch or the buffer no positive integer.
  */
 export function shuffle<T>({ seed, epoch = 1, buffer = Infinity }: ShuffleOptions): MonoTypeOperatorAsyncFunction<T> {
   if (buffer !== Infinity) assertPositiveInteger(buffer, 'shuffle: buffer');
+  assertPositiveInteger(epoch, 'shuffle: epoch');
   const { state } = seededRandom(seed, 'shuffle', epoch);
   return (source) => defer((signal) => shuffled(wrapWithAbort(source, signal), randomFromState(state), buffer));
 }

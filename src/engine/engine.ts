@@ -3,17 +3,20 @@ import { of } from 'rxjs';
 
 import { EngineError, messageOf } from '../core/errors.js';
 import { bindTensors } from '../core/tensors.js';
-import { registerMatMul } from './wasm/matMul.js';
-import { registerSplitV } from './wasm/splitV.js';
+import { openCpu } from './cpu/cpu.js';
+import type { Opened } from './opened.js';
+import { openWasm } from './wasm/wasm.js';
 
 /** What an engine is called. */
 export type EngineName = 'wasm' | 'cpu';
 
-/** A chosen engine: what it is, and the TensorFlow.js that it runs. */
-export interface Engine {
+/** A chosen engine: what it is, what it runs on, and its TensorFlow.js. */
+export interface Engine extends Opened {
   readonly name: EngineName;
-  readonly tf: typeof tf;
 }
+
+/** How each is opened; what it needs is imported only then. */
+const OPENERS: Readonly<Record<EngineName, () => Promise<Opened>>> = { wasm: openWasm, cpu: openCpu };
 
 /**
  * Chooses the engine that everything computes with; await it once, before anything is computed.
@@ -28,13 +31,15 @@ export interface Engine {
  * @throws {@link EngineError} (rejects) if the engine cannot run here.
  */
 export async function engine(name: EngineName): Promise<Engine> {
+  const open = OPENERS[name];
+  if (!open)
+    throw new EngineError(
+      `engine: the name must be one of ${Object.keys(OPENERS).join(', ')}, received '${String(name)}'`,
+    );
   try {
-    const library = await import('@tensorflow/tfjs');
-    if (name === 'wasm') await loadWasm(library);
-    if (!(await library.setBackend(name))) throw new EngineError(`TensorFlow.js refused the backend '${name}'`);
-    await library.ready();
-    useTensorFlow(library);
-    return { name, tf: library };
+    const opened = await open();
+    useTensorFlow(opened.tf);
+    return { name, ...opened };
   } catch (cause) {
     throw new EngineError(`engine: '${name}' must run here, but ${messageOf(cause)}`, { cause });
   }
@@ -50,17 +55,6 @@ export function useTensorFlow(library: typeof tf): void {
     ...library,
     read: (tensor) => (isAsynchronous(library.getBackend()) ? tensor.data() : of(tensor.dataSync())),
   });
-}
-
-let wasmLoaded: Promise<void> | undefined;
-
-/** Loads the wasm backend, once, and replaces the kernels that make training on it slow. */
-function loadWasm(library: typeof tf): Promise<void> {
-  wasmLoaded ??= import('@tensorflow/tfjs-backend-wasm').then(() => {
-    registerMatMul(library);
-    registerSplitV(library);
-  });
-  return wasmLoaded;
 }
 
 /** Whether results lie on a device that works on its own time; elsewhere they are at hand, and a promise would only delay them. */

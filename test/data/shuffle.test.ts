@@ -23,7 +23,7 @@ describe('shuffle', () => {
       fc.asyncProperty(
         fc.array(fc.integer()),
         fc.maxSafeInteger(),
-        fc.nat(),
+        fc.integer({ min: 1 }),
         buffers,
         async (values, seed, epoch, buffer) => {
           const once = await shuffled(values, { seed, epoch, buffer });
@@ -113,6 +113,10 @@ describe('shuffle', () => {
 
   it.each([0, -1, 1.5, NaN])('rejects a buffer of %d at once', (buffer) => {
     expect(() => shuffle({ seed: 1, buffer })).toThrow(ArgumentError);
+  });
+
+  it.each([0, 1.5, NaN])('rejects epoch %d at once', (epoch) => {
+    expect(() => shuffle({ seed: 1, epoch })).toThrow(ArgumentError);
   });
 
   it.each([0.5, NaN, undefined])('rejects the seed %s at once', (seed) => {

@@ -1,0 +1,12 @@
+import type * as tf from '@tensorflow/tfjs';
+
+/** What each engine's own `open` gives: TensorFlow.js set to it, and what only the engine knows. */
+export interface Opened {
+  readonly tf: typeof tf;
+  /** What it runs on, in a few words: 'SIMD, 1 thread', 'TensorFlow 2.21.0, CPU'. */
+  readonly about: string;
+  /** Live tensors by the engine's own count, where it has one. */
+  readonly liveHandles?: () => number;
+  /** Gives back what would keep the process alive. */
+  readonly close?: () => void;
+}

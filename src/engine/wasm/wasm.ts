@@ -1,0 +1,20 @@
+import type { Opened } from '../opened.js';
+import { registerMatMul } from './matMul.js';
+import { registerSplitV } from './splitV.js';
+
+let registered = false;
+
+/** TensorFlow.js on WebAssembly, with the kernels replaced that make training on it slow. */
+export async function openWasm(): Promise<Opened> {
+  const tf = await import('@tensorflow/tfjs');
+  const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  if (!registered) {
+    registerMatMul(tf);
+    registerSplitV(tf);
+    registered = true;
+  }
+  if (!(await tf.setBackend('wasm'))) throw new Error('TensorFlow.js could not start its wasm backend');
+  await tf.ready();
+  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
+  return { tf, about: `${simd ? 'SIMD' : 'no SIMD'}, ${wasm.getThreadsCount()} thread(s)` };
+}
