@@ -67,7 +67,7 @@ export function attempt4(options: LogOptions): Way {
  * Right on many devices. Left to wish for: it is code that every program has to write again.
  */
 export function attempt5(options: LogOptions): Way {
-  return averaged(ownLosses, options);
+  return averaged(mergedLosses, options);
 }
 
 /**

@@ -51,7 +51,7 @@ console.log(
 );
 
 const events = await lastValueFrom(
-  train(model, (epoch) => training.pipe(shuffle({ seed: epoch }), map(shifted(epoch)), batch(MICRO_BATCH)), {
+  train(model, (epoch) => training.pipe(shuffle({ seed: 1, epoch }), map(shifted(epoch)), batch(MICRO_BATCH)), {
     loss: sparseSoftmaxCrossEntropy,
     optimizer: adamw({ learningRate: oneCycle(3e-3, steps), weightDecay: 0.05 }),
     accumulate: ACCUMULATE,

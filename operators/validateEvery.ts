@@ -40,7 +40,7 @@ export function validateEvery<T extends StepResult | TrainingEvent>(
   every: Live,
   data: EvaluationSource,
   metrics?: Metrics,
-): OperatorFunction<T, T | ValidationEvent> {
+): OperatorFunction<T, NoInfer<T> | ValidationEvent> {
   const label = 'validateEvery: every';
   checkLive(every, label, assertPositiveInteger);
 

@@ -12,10 +12,9 @@ export interface FromPullOptions {
   readonly prefetch?: number;
   /** Passes over the source; may be Infinity. */
   readonly epochs?: number;
+  /** For how many milliseconds the run may go on before timers, signals and the page get a turn; also in a hidden tab. */
+  readonly yieldEveryMs?: number;
 }
-
-/** How long the loop may run before timers, signals and the page get a turn. */
-const TURN_MS = 16;
 
 /**
  * Emits the batches of a source one by one, asking for the next only when everything that follows is done with the last.
@@ -49,11 +48,13 @@ const TURN_MS = 16;
  */
 export function fromPull<T extends object>(
   source: EpochSource<T>,
-  { prefetch = 1, epochs = 1 }: FromPullOptions = {},
+  { prefetch = 1, epochs = 1, yieldEveryMs = 50 }: FromPullOptions = {},
 ): Observable<T & InRun & { readonly epoch: number }> {
   if (!Number.isInteger(prefetch) || prefetch < 0) {
     throw new ArgumentError(`fromPull: prefetch must be a whole number of at least 0, received ${prefetch}`);
   }
+  if (!(yieldEveryMs >= 0))
+    throw new ArgumentError(`fromPull: yieldEveryMs must be at least 0, received ${yieldEveryMs}`);
   if (epochs !== Infinity) assertPositiveInteger(epochs, 'fromPull: epochs');
 
   return new Observable((subscriber) => {
@@ -93,7 +94,7 @@ export function fromPull<T extends object>(
         while (ahead.length < prefetch) ahead.push(pull.next());
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
         await settled();
-        if (performance.now() - turn > TURN_MS) {
+        if (performance.now() - turn > yieldEveryMs) {
           await nextTurn();
           turn = performance.now();
         }

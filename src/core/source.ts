@@ -17,13 +17,18 @@ export function openSource<T>(
   epoch: number,
   signal: AbortSignal,
 ): AsyncIterable<T> | Iterable<T> {
-  const opened = typeof source === 'function' ? source(epoch, signal) : source;
-  if (Symbol.asyncIterator in opened || Symbol.iterator in opened) return opened;
-  if ('getReader' in opened) return fromReadableStream(opened as unknown as ReadableStream<T>);
-  if ('iterator' in opened) return fromDataset(opened);
-  throw new ArgumentError(
+  const opened: unknown = typeof source === 'function' ? source(epoch, signal) : source;
+  if (typeof opened !== 'object' || opened === null) throw notASource(opened);
+  if (Symbol.asyncIterator in opened || Symbol.iterator in opened) return opened as AsyncIterable<T> | Iterable<T>;
+  if ('getReader' in opened) return fromReadableStream(opened as ReadableStream<T>);
+  if ('iterator' in opened) return fromDataset(opened as DatasetLike<T>);
+  throw notASource(opened);
+}
+
+function notASource(received: unknown): ArgumentError {
+  return new ArgumentError(
     'the source must be an AsyncIterable, Iterable, ReadableStream, tf.data.Dataset or a function that returns one, ' +
-      `received ${String(opened)}`,
+      `received ${String(received)}`,
   );
 }
 
@@ -37,6 +42,7 @@ async function* fromReadableStream<T>(stream: ReadableStream<T>): AsyncGenerator
     }
   } finally {
     await reader.cancel();
+    reader.releaseLock();
   }
 }
 

@@ -213,7 +213,7 @@ describe('the inputs on which PyTorch Lightning logs 3, 7 and 9', () => {
       optimizer: still,
       accumulate: 4,
       epochs: 2,
-    }).pipe(validateEvery<TrainingEvent>(3, [0, 1].map(batchOf)), windowMeans(), toArray());
+    }).pipe(validateEvery(3, [0, 1].map(batchOf)), windowMeans(), toArray());
     const validated = (x: number): LogPoint => ({ of: 'validation', x, y: 0.5 });
 
     expect(await lastValueFrom(run$)).toStrictEqual([

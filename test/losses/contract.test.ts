@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../src/core/errors.js';
 import type { LossFunction } from '../../src/core/loss.js';
 import * as losses from '../../src/losses/index.js';
-import { apart, gradientOf, perSample, takeNumbers, toTensor, values, type Values } from './support.js';
+import { apart, gradientOf, kernelsOf, perSample, takeNumbers, toTensor, values, type Values } from './support.js';
 
 interface Case {
   readonly loss: LossFunction;
@@ -32,7 +32,7 @@ const cases: Record<keyof typeof losses, Case> = {
   sparseSoftmaxCrossEntropy: { loss: losses.sparseSoftmaxCrossEntropy, labels: values([2, 0]), predictions: logits },
 };
 
-describe.each(Object.entries(cases))('%s keeps the contract of losses', (_name, { loss, labels, predictions }) => {
+describe.each(Object.entries(cases))('%s keeps the contract of losses', (name, { loss, labels, predictions }) => {
   it('gives one float32 for each sample, and makes no tensor but that', () => {
     const given = [toTensor(labels), toTensor(predictions)] as const;
     const before = tf.memory().numTensors;
@@ -84,6 +84,18 @@ describe.each(Object.entries(cases))('%s keeps the contract of losses', (_name, 
 
     expect(first).toBeNaN();
     expect(second).toBe(perSample(loss, labels, predictions)[1]);
+  });
+
+  it('casts labels that it does not take as they are, once', async () => {
+    const [fits, other] = name.startsWith('sparse') ? (['int32', 'float32'] as const) : (['float32', 'int32'] as const);
+    const kernels = async (dtype: 'float32' | 'int32'): Promise<number> => {
+      const given = [toTensor(labels, dtype), toTensor(predictions)] as const;
+      const names = await kernelsOf(() => loss(...given));
+      tf.dispose([...given]);
+      return names.length;
+    };
+
+    expect((await kernels(other)) - (await kernels(fits))).toBe(name.startsWith('sparse') ? 2 : 1);
   });
 
   it('throws, with both shapes and without leaving a tensor, when labels do not fit', () => {
