@@ -36,7 +36,7 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
       let microStep = 0;
       return source.pipe(
         map((pass) => {
-          const { batch, metrics, weights, globalStep } = pass;
+          const { batch, reducers, weights, globalStep } = pass;
           microStep += 1;
           try {
             return {
@@ -46,7 +46,7 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
               microStep,
               samples: samplesOf(batch),
               epoch: batch.epoch ?? 1,
-              reducers: Object.fromEntries(Object.entries(metrics).map(([name, { reduce }]) => [name, reduce])),
+              reducers,
               worldSize: 1,
               ...(pass[RUN] && { [RUN]: pass[RUN] }),
             };

@@ -3,7 +3,7 @@ import { defer, map, type OperatorFunction } from 'rxjs';
 import type { Batch } from '../src/core/batch.js';
 import { ArgumentError } from '../src/core/errors.js';
 import type { LossFunction } from '../src/core/loss.js';
-import { toMetric, type Metrics } from '../src/core/metric.js';
+import { reducersOf, toMetric, type Metrics } from '../src/core/metric.js';
 import type { Model } from '../src/core/model.js';
 import { RUN, type InRun } from '../src/core/run.js';
 import type { ForwardPass } from '../src/core/values.js';
@@ -50,6 +50,8 @@ export function forward(
   weightsOf(model); // a model that cannot be trained is found now, not at the first batch
   const bound = Object.fromEntries(Object.entries(metrics).map(([name, given]) => [name, toMetric(given)]));
 
+  const reducers = reducersOf(bound);
+
   return (source) =>
     defer(() => {
       const weights = weightsOf(model);
@@ -62,6 +64,7 @@ export function forward(
           weights,
           loss,
           metrics: bound,
+          reducers,
           globalStep,
           [RUN]: { ...batch[RUN], model, loss, metrics: bound, globalStep },
         })),

@@ -49,6 +49,7 @@ export function computeBackward(
   const { keep, scalar, tidy, variableGrads } = tensors();
   const { batch, model, loss, metrics } = computation;
   checkBatch(batch, microStep);
+  const hasMetrics = Object.keys(metrics).length > 0;
   const kept: tf.Tensor[] = [];
   let failure: { error: unknown } | undefined;
   try {
@@ -59,7 +60,7 @@ export function computeBackward(
         try {
           predictions = predict(model, batch, true, microStep);
           // Metrics are computed after the gradients, off the tape; until then the predictions must outlive the pass's own scope.
-          for (const value of listOf(predictions)) kept.push(keep(value));
+          if (hasMetrics) for (const value of listOf(predictions)) kept.push(keep(value));
           return lossOf(loss, batch, labels, predictions, microStep);
         } catch (error) {
           // TensorFlow.js leaks what it saved for the gradients when the function throws, so it is told of a loss without any.

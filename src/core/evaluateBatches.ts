@@ -5,6 +5,7 @@ import { computeForward, type Computation } from './compute.js';
 import { SourceError } from './errors.js';
 import { fromPull } from './fromPull.js';
 import { readScalars, scalarsOf, takeResult } from './readResults.js';
+import { reducersOf } from './metric.js';
 import type { EpochSource } from './source.js';
 import { summarize } from './summarize.js';
 import type { MicroBatchResult } from './values.js';
@@ -25,7 +26,7 @@ export function evaluateBatches(
   computation: Omit<Computation, 'batch'>,
 ): Observable<Evaluation> {
   const { metrics } = computation;
-  const reducers = Object.fromEntries(Object.entries(metrics).map(([name, { reduce }]) => [name, reduce]));
+  const reducers = reducersOf(metrics);
 
   return defer(() => {
     const results: MicroBatchResult[] = [];

@@ -93,7 +93,7 @@ export function fromPull<T extends object>(
         epoch = pulled.epoch;
         while (ahead.length < prefetch) ahead.push(pull.next());
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
-        await settled();
+        if (waits.size > 0) await settled();
         if (performance.now() - turn > yieldEveryMs) {
           await nextTurn();
           turn = performance.now();

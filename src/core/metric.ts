@@ -48,6 +48,11 @@ export function metric(compute: MetricFunction, reduce: Reducer = mean): Metric 
   return { compute, reduce };
 }
 
+/** Only how each metric is reduced. */
+export function reducersOf(metrics: Readonly<Record<string, Metric>>): Record<string, Reducer> {
+  return Object.fromEntries(Object.entries(metrics).map(([name, { reduce }]) => [name, reduce]));
+}
+
 /** A metric in its full form. */
 export function toMetric(given: MetricFunction | Metric): Metric {
   return typeof given === 'function' ? { compute: given, reduce: mean } : given;

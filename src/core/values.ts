@@ -14,6 +14,8 @@ export interface ForwardPass extends InRun {
   readonly weights: Weights;
   readonly loss: LossFunction;
   readonly metrics: Readonly<Record<string, Metric>>;
+  /** How the metrics are reduced, by name. */
+  readonly reducers: Readonly<Record<string, Metric['reduce']>>;
   /** Which weights a pass computed now would see: those after this many optimizer steps of the run. */
   readonly globalStep: () => number;
 }

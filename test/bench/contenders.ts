@@ -170,7 +170,11 @@ const whole = piped((model) =>
   trainStep(model, { loss: softmaxCrossEntropy, optimizer: adam({ learningRate: 1e-3 }), accumulate: K }),
 );
 
+/** By name; those that say so run on TensorFlow.js's own kernels, without what the engine has replaced. */
+export const AS_SHIPPED = 'tf.train.adam loop, as shipped';
+
 export const contenders: Readonly<Record<string, Contender>> = {
+  [AS_SHIPPED]: tfAdam,
   'tf.train.adam loop': tfAdam,
   'model.fit': fit,
   'loop, our Adam': ownLoop,

@@ -4,7 +4,8 @@
 import { writeFileSync } from 'node:fs';
 
 import { engine, type EngineName } from '../../src/engine/engine.js';
-import { contenders } from './contenders.js';
+import { AS_SHIPPED, contenders } from './contenders.js';
+import { kernelsOf, useKernels } from './kernels.js';
 import { eventRate, flatHeap, peakMemory } from './memory.js';
 import { makeBatches, makeModel, type BenchModel } from './models.js';
 
@@ -20,12 +21,15 @@ const rows: Record<string, string | number>[] = [];
 for (const kind of models.split(',').filter(Boolean) as BenchModel[]) {
   // TensorFlow.js's wasm has no gradient for convolutions.
   const name: EngineName = kind === 'cnn' && engineName === 'wasm' ? 'cpu' : (engineName as EngineName);
+  const shipped = await kernelsOf(name);
   const { tf } = await engine(name);
+  const own = await kernelsOf(name);
   const data = makeBatches(kind, 32, MICRO_BATCH);
   const times: Record<string, number[]> = {};
   for (let round = 0; round < Number(rounds); round++) {
     for (const [contender, run] of Object.entries(contenders)) {
       const model = makeModel(tf, kind);
+      await useKernels(name, contender === AS_SHIPPED ? shipped : own);
       (times[contender] ??= []).push((await run(tf, model, data, STEPS[kind])) / (STEPS[kind] * K));
       model.dispose();
     }
@@ -39,6 +43,7 @@ for (const kind of models.split(',').filter(Boolean) as BenchModel[]) {
       msPerMicroBatch: Number(median(ms).toFixed(3)),
       min: Number(Math.min(...ms).toFixed(3)),
       max: Number(Math.max(...ms).toFixed(3)),
+      [`× ${AS_SHIPPED}`]: over(AS_SHIPPED),
       '× tf.train.adam loop': over('tf.train.adam loop'),
       '× loop, our Adam': over('loop, our Adam'),
     });

@@ -54,9 +54,25 @@ const cases: Record<string, Case> = {
   forward: { operator: () => operators.forward(model, squaredError), value: batch },
   backward: {
     operator: () => operators.backward(),
-    value: (n) => ({ batch: batch(n), model, weights, loss: squaredError, metrics: {}, globalStep: () => 0 }),
+    value: (n) => ({
+      batch: batch(n),
+      model,
+      weights,
+      loss: squaredError,
+      metrics: {},
+      reducers: {},
+      globalStep: () => 0,
+    }),
     throwing: () => operators.backward(),
-    throwingValue: () => ({ batch: batch(0), model, weights, loss: boom, metrics: {}, globalStep: () => 0 }),
+    throwingValue: () => ({
+      batch: batch(0),
+      model,
+      weights,
+      loss: boom,
+      metrics: {},
+      reducers: {},
+      globalStep: () => 0,
+    }),
   },
   accumulate: {
     operator: () => operators.accumulate(2),

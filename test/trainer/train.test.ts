@@ -12,6 +12,7 @@ import { skipNonFinite } from '../../operators/skipNonFinite.js';
 import { trainStep } from '../../operators/trainStep.js';
 import { ArgumentError, ModelError } from '../../src/core/errors.js';
 import { fromPull } from '../../src/core/fromPull.js';
+import { sparseSoftmaxCrossEntropy } from '../../src/losses/sparseSoftmaxCrossEntropy.js';
 import { adam } from '../../src/optim/adam.js';
 import { evaluate } from '../../src/trainer/evaluate.js';
 import { predict } from '../../src/trainer/predict.js';
@@ -83,6 +84,21 @@ describe('train', () => {
     expect(() => train(model, [], { ...options, epochs: -1 })).toThrow(ArgumentError);
     expect(() => train(model, [], { ...options, until: 'ctrl-c' as never })).toThrow(ArgumentError);
     expect(() => train(model, [], { ...options, accumulate: 0 })).toThrow(ArgumentError);
+  });
+
+  it('sends an error that names the micro-batch, the sample and the label, for labels out of range', async () => {
+    const logits = {
+      variables: model.variables,
+      apply: (xs: tf.Tensor2D) => tf.matMul(model.apply(xs, { training: true }) as tf.Tensor2D, tf.ones([1, 3])),
+    };
+    const labelled = (ys: number[]) => ({ xs: batchOf(samples(2)).xs, ys: { data: Int32Array.from(ys), shape: [2] } });
+    const run$ = train(logits, [labelled([0, 2]), labelled([1, 3])], { loss: sparseSoftmaxCrossEntropy, optimizer });
+
+    await expect(all(run$)).rejects.toMatchObject({
+      name: 'BatchError',
+      microStep: 2,
+      message: expect.stringMatching(/micro-batch 2 .*label 3 of sample 1/) as string,
+    });
   });
 
   it('sends what the source lacks down the error channel', async () => {
