@@ -28,7 +28,7 @@ import { mnistDigits, shifted } from './mnistDigits.js';
 import { writeChart } from './plot.js';
 
 const TARGET = 0.95;
-const EPOCHS = 10;
+const EPOCHS = 15;
 const MICRO_BATCH = 16;
 const ACCUMULATE = 4;
 
@@ -42,7 +42,7 @@ const heldBatches = held.pipe(batch(256));
 const kernelInitializer = (seed: number) => tf.initializers.heNormal({ seed });
 const model = tf.sequential({
   layers: [
-    tf.layers.dense({ inputShape: [784], units: 192, activation: 'relu', kernelInitializer: kernelInitializer(1) }),
+    tf.layers.dense({ inputShape: [784], units: 256, activation: 'relu', kernelInitializer: kernelInitializer(1) }),
     tf.layers.dense({ units: 10, kernelInitializer: kernelInitializer(2) }),
   ],
 });

@@ -1,5 +1,5 @@
 // Engine
-export { engine, useTensorFlow, type Engine, type EngineName } from './engine/engine.js';
+export { engine, useTensorFlow, type Engine, type EngineName, type EngineOptions } from './engine/engine.js';
 
 // Trainer
 export { evaluate, type EvaluateOptions } from './trainer/evaluate.js';

@@ -1,48 +1,90 @@
 import type * as tf from '@tensorflow/tfjs';
 import { of } from 'rxjs';
 
-import { EngineError, messageOf } from '../core/errors.js';
+import { ArgumentError, EngineError, messageOf } from '../core/errors.js';
 import { bindTensors } from '../core/tensors.js';
-import { openCpu } from './cpu/cpu.js';
 import type { Opened } from './opened.js';
-import { openWasm } from './wasm/wasm.js';
 
 /** What an engine is called. */
-export type EngineName = 'wasm' | 'cpu';
+export type EngineName = 'node' | 'webgpu' | 'wasm' | 'cpu';
 
-/** A chosen engine: what it is, what it runs on, and its TensorFlow.js. */
+/** Options of {@link engine}. */
+export interface EngineOptions {
+  /** For `node`: what to compute on. A GPU that was asked for is used, or refused with what could not be loaded. */
+  readonly device?: 'cpu' | 'gpu';
+}
+
+/** A chosen engine: what it is, what it runs on, why it was chosen, and its TensorFlow.js. */
 export interface Engine extends Opened {
   readonly name: EngineName;
+  /** Why it and no better one: asked for, or what the better ones lack. */
+  readonly why: string;
 }
 
 /** How each is opened; what it needs is imported only then. */
-const OPENERS: Readonly<Record<EngineName, () => Promise<Opened>>> = { wasm: openWasm, cpu: openCpu };
+const OPENERS: Readonly<Record<EngineName, (options: EngineOptions) => Promise<Opened>>> = {
+  node: async (options) => (await import('./node/node.js')).openNode(options),
+  webgpu: async () => (await import('./webgpu/webgpu.js')).openWebgpu(),
+  wasm: async () => (await import('./wasm/wasm.js')).openWasm(),
+  cpu: async () => (await import('./cpu/cpu.js')).openCpu(),
+};
+
+/** The best first; in Node, WebGPU is there to be asked for: it spends its time in dispatching small ops. */
+const PREFERRED: Readonly<Record<'node' | 'browser', readonly EngineName[]>> = {
+  node: ['node', 'wasm', 'cpu'],
+  browser: ['webgpu', 'wasm', 'cpu'],
+};
 
 /**
  * Chooses the engine that everything computes with; await it once, before anything is computed.
  *
- * It gives the engine that was asked for or an error that says what is missing; it never falls back to another.
+ * By name it gives that one, or an error that says what is missing: it never falls back. 'auto' takes the best that works here and says in `why`
+ * what the better ones lack.
+ *
+ * | engine | where | how it is got |
+ * | --- | --- | --- |
+ * | `node` | native TensorFlow in Node, on the CPU or an NVIDIA GPU | `npx gradstream native install` |
+ * | `webgpu` | browsers; Node by the package `webgpu` | `npm install @tensorflow/tfjs-backend-webgpu webgpu` |
+ * | `wasm` | Node and browsers | comes along |
+ * | `cpu` | the reference, slow | comes along |
  *
  * @example
  * ```ts
- * const { tf } = await engine('wasm');
+ * const { tf, name, why } = await engine('auto');
+ * console.log(`${name}: ${why}`);
  * ```
  *
- * @throws {@link EngineError} (rejects) if the engine cannot run here.
+ * @throws {@link ArgumentError} (rejects) if there is no engine of that name; {@link EngineError}, if it cannot run here.
  */
-export async function engine(name: EngineName): Promise<Engine> {
-  const open = OPENERS[name];
-  if (!open)
-    throw new EngineError(
-      `engine: the name must be one of ${Object.keys(OPENERS).join(', ')}, received '${String(name)}'`,
-    );
+export async function engine(name: EngineName | 'auto', options: EngineOptions = {}): Promise<Engine> {
+  if (name === 'auto') return best(options);
+  if (!Object.hasOwn(OPENERS, name)) {
+    const known = ['auto', ...Object.keys(OPENERS)].join(', ');
+    throw new ArgumentError(`engine: the name must be one of ${known}, received '${name as string}'`);
+  }
   try {
-    const opened = await open();
+    const opened = await OPENERS[name](options);
     useTensorFlow(opened.tf);
-    return { name, ...opened };
+    return { name, why: 'asked for', ...opened };
   } catch (cause) {
     throw new EngineError(`engine: '${name}' must run here, but ${messageOf(cause)}`, { cause });
   }
+}
+
+/** The first that opens; what the others said is the reason. */
+async function best(options: EngineOptions): Promise<Engine> {
+  const reasons: string[] = [];
+  for (const name of PREFERRED['process' in globalThis ? 'node' : 'browser']) {
+    try {
+      const opened = await engine(name, options);
+      return { ...opened, why: reasons.join('; ') || 'the best there is here' };
+    } catch (error) {
+      // A GPU that was asked for is not to be done without.
+      if (options.device === 'gpu') throw error;
+      reasons.push(messageOf(error).replace('engine: ', ''));
+    }
+  }
+  throw new EngineError(`engine: no engine runs here: ${reasons.join('; ')}`);
 }
 
 /**

@@ -1,1 +1,1 @@
-export { engine, useTensorFlow, type Engine, type EngineName } from './engine.js';
+export { engine, useTensorFlow, type Engine, type EngineName, type EngineOptions } from './engine.js';

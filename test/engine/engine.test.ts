@@ -24,8 +24,21 @@ describe('engine', () => {
 
   it('says what is missing, and falls back to nothing', async () => {
     await engine('cpu');
-    await expect(engine('tpu' as 'cpu')).rejects.toBeInstanceOf(EngineError);
+    await expect(engine('tpu' as 'cpu')).rejects.toThrow(
+      "the name must be one of auto, node, webgpu, wasm, cpu, received 'tpu'",
+    );
+    await expect(engine('node', { device: 'gpu' })).rejects.toBeInstanceOf(EngineError);
+    await expect(engine('auto', { device: 'gpu' })).rejects.toBeInstanceOf(EngineError);
     expect(tf.getBackend()).toBe('cpu');
+  });
+
+  it('takes the best there is when it is asked to choose, and says why', async () => {
+    const { name, why, about } = await engine('auto');
+
+    expect(['node', 'wasm']).toContain(name);
+    expect(why).toMatch(name === 'node' ? 'the best' : /'node' must run here, but .*gradstream native install/);
+    expect(about).not.toBe('');
+    await engine('cpu');
   });
 
   it('must be chosen before anything is computed', () => {

@@ -1,16 +1,14 @@
 import type { Opened } from '../opened.js';
-import { registerMatMul } from './matMul.js';
-import { registerSplitV } from './splitV.js';
+import { registerTraining } from './registerTraining.js';
 
 let registered = false;
 
-/** TensorFlow.js on WebAssembly, with the kernels replaced that make training on it slow. */
+/** TensorFlow.js on WebAssembly, with what it lacks for training. */
 export async function openWasm(): Promise<Opened> {
   const tf = await import('@tensorflow/tfjs');
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
   if (!registered) {
-    registerMatMul(tf);
-    registerSplitV(tf);
+    registerTraining(tf);
     registered = true;
   }
   if (!(await tf.setBackend('wasm'))) throw new Error('TensorFlow.js could not start its wasm backend');

@@ -1,0 +1,30 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { registerConv2DBackpropFilter } from './conv2DBackpropFilter.js';
+import { registerConv2DBackpropInput } from './conv2DBackpropInput.js';
+import { registerDepthwiseConv2dNativeBackpropFilter } from './depthwiseConv2dNativeBackpropFilter.js';
+import { registerDepthwiseConv2dNativeBackpropInput } from './depthwiseConv2dNativeBackpropInput.js';
+import { registerEinsum } from './einsum.js';
+import { registerIdentity } from './identity.js';
+import { registerMatMul } from './matMul.js';
+import { registerMaxPoolGrad } from './maxPoolGrad.js';
+import { registerSplitV } from './splitV.js';
+import { registerUnsortedSegmentSum } from './unsortedSegmentSum.js';
+
+/** Everything that wasm lacks, or does slowly, when a model is trained on it. */
+const KERNELS = [
+  registerConv2DBackpropFilter,
+  registerConv2DBackpropInput,
+  registerDepthwiseConv2dNativeBackpropFilter,
+  registerDepthwiseConv2dNativeBackpropInput,
+  registerEinsum,
+  registerIdentity,
+  registerMatMul,
+  registerMaxPoolGrad,
+  registerSplitV,
+  registerUnsortedSegmentSum,
+];
+
+export function registerTraining(library: typeof tf): void {
+  for (const register of KERNELS) register(library);
+}
