@@ -15,6 +15,9 @@ const alias = Object.entries(exports).flatMap(([entry, target]) => {
   return { find: new RegExp(name), replacement: source };
 });
 
+const inProcess = { setupFiles: ['test/support/setup.ts'], testTimeout: 20_000 };
+const apart = ['test/package/**', 'test/engine/node/**', 'test/engine/webgpu/**', 'test/browser/**'];
+
 export default defineConfig({
   test: {
     expect: { requireAssertions: true },
@@ -22,13 +25,23 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias },
-        test: {
-          name: 'unit',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/package/**'],
-          setupFiles: ['test/support/setup.ts'],
-          testTimeout: 20_000,
-        },
+        test: { ...inProcess, name: 'unit', include: ['test/**/*.test.ts'], exclude: apart },
+      },
+      // What needs more than npm gives: each says how to get it, is skipped without it, and fails without it in CI.
+      {
+        extends: true,
+        resolve: { alias },
+        test: { ...inProcess, name: 'native', include: ['test/engine/node/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        resolve: { alias },
+        test: { ...inProcess, name: 'webgpu', include: ['test/engine/webgpu/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        resolve: { alias },
+        test: { name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
       },
       {
         extends: true,

@@ -17,7 +17,7 @@ const PATIENTS: Readonly<Record<string, Patient>> = {
   cpu: { open: async () => (await import('../engine/cpu/cpu.js')).openCpu(), get: 'npm install gradstream' },
   webgpu: {
     open: async () => (await import('../engine/webgpu/webgpu.js')).openWebgpu(),
-    get: 'npm install webgpu @tensorflow/tfjs-backend-webgpu',
+    get: 'npm install webgpu @tensorflow/tfjs-backend-webgpu (and a GPU)',
   },
   node: {
     open: async () => (await import('../engine/node/node.js')).openNode(),
@@ -37,9 +37,14 @@ interface Finding {
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('say which engines work here, what the others miss, and how to get them')
-    .addArgument(new Argument('[engines...]', 'the engines to look at; all unless given').choices(Object.keys(PATIENTS)))
+    .addArgument(
+      new Argument('[engines...]', 'the engines to look at; all unless given').choices(Object.keys(PATIENTS)),
+    )
     .addOption(new Option('--probe').hideHelp())
-    .addHelpText('after', '\nExits with 0 if every engine that was named works, without names if any does; otherwise with 1.')
+    .addHelpText(
+      'after',
+      '\nExits with 0 if every engine that was named works, without names if any does; otherwise with 1.',
+    )
     .action(async (named: string[], { probe }: { probe?: boolean }) => {
       if (probe) return print(await look(named[0]!));
       const names = named.length > 0 ? named : Object.keys(PATIENTS);

@@ -44,5 +44,7 @@ async function run({ gpu, tensorflow }: { gpu: boolean; tensorflow: string }): P
 
 function summary({ tensorflow, device, before, gpu, folder }: Installed): string {
   const what = `TensorFlow ${tensorflow} for the ${device.toUpperCase()} ${before ? 'is there already' : 'is installed'}: ${folder}`;
-  return device === 'gpu' && !gpu ? `${what}\nIt loads, but finds no GPU here; \`gradstream doctor node\` says why.` : what;
+  return device === 'gpu' && !gpu
+    ? `${what}\nIt loads, but finds no GPU here; \`gradstream doctor node\` says why.`
+    : what;
 }

@@ -3,24 +3,30 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { launchChromium, missing, openHidden } from './chromium.js';
 import type { Report } from './report.js';
-import { bundle, serve, type Site } from './site.js';
+import { bundler, serve, type Bundler, type Site } from './site.js';
+
+let app: Bundler;
+beforeAll(async () => {
+  app = await bundler();
+});
+afterAll(() => app.remove());
 
 describe('the package in a bundle', () => {
   it('brings nothing of Node, and no engine before one is chosen', async () => {
-    const { metafile, warnings } = await bundle();
-    const outputs = metafile.outputs;
+    const { metafile, warnings } = await app.bundle('everything.ts');
+    const { outputs, inputs } = metafile;
     const atStart = (file: string): string[] => [
       ...Object.keys(outputs[file]!.inputs),
       ...outputs[file]!.imports.flatMap(({ path, kind }) => (kind === 'import-statement' ? atStart(path) : [])),
     ];
-    const entry = Object.keys(outputs).find((file) => outputs[file]!.entryPoint === 'test/browser/page.ts')!;
-    const packages = atStart(entry).flatMap((file) => /node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(file)?.[1] ?? []);
+    const entry = Object.keys(outputs).find((file) => outputs[file]!.entryPoint === 'everything.ts')!;
+    const packageOf = (file: string): string[] => /node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(file)?.slice(1) ?? [];
 
     expect(warnings).toStrictEqual([]);
-    expect([...new Set(packages)].sort()).toStrictEqual(['ix', 'rxjs', 'tslib']);
-    expect(
-      Object.keys(metafile.inputs).filter((file) => /(^node:|\/(webgpu|tfjs-node[^/]*|log-update)\/)/.test(file)),
-    ).toStrictEqual([]);
+    expect([...new Set(atStart(entry).flatMap(packageOf))].sort()).toStrictEqual(['gradstream', 'ix', 'pure-rand', 'rxjs', 'tslib']);
+    const packages = new Set(Object.keys(inputs).flatMap(packageOf));
+    expect(packages).toContain('@tensorflow/tfjs-backend-wasm');
+    for (const name of ['webgpu', '@tensorflow/tfjs-node-gpu', 'log-update']) expect(packages).not.toContain(name);
   });
 });
 
@@ -33,7 +39,7 @@ describe.skipIf(missing)(`in a browser${missing}`, () => {
     page.evaluate(`trainOn('${name}', ${steps})`);
 
   beforeAll(async () => {
-    site = await serve(await bundle());
+    site = await serve(await app.bundle('page.ts'));
     browser = await launchChromium();
     page = await (await browser.newContext()).newPage();
     page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
@@ -87,12 +93,18 @@ describe.skipIf(missing)(`in a browser${missing}`, () => {
     60_000,
   );
 
-  it('says so where there is no WebGPU', async () => {
+  it('says so where there is no WebGPU, and takes wasm if it may choose', async () => {
     const other = await (await browser.newContext()).newPage();
     await other.addInitScript('delete Navigator.prototype.gpu');
     await other.goto(site.url);
     await other.waitForFunction('globalThis.trainOn');
 
-    await expect(other.evaluate(`trainOn('webgpu', 1)`)).rejects.toThrow('this browser has no WebGPU');
+    await expect(other.evaluate("trainOn('webgpu', 1)")).rejects.toThrow(
+      "EngineError: engine: 'webgpu' must run here, but this browser has no WebGPU",
+    );
+    await expect(other.evaluate("trainOn('auto', 1)")).resolves.toMatchObject({
+      backend: 'wasm',
+      why: expect.stringContaining('this browser has no WebGPU'),
+    });
   });
 });

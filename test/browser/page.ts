@@ -1,15 +1,12 @@
-import { adam, engine, mse, train, useTensorFlow, type Batch, type TrainingEvent } from 'gradstream';
+import { adam, engine, mse, train, type Batch, type EngineName, type TrainingEvent } from 'gradstream';
 import { lastValueFrom, toArray } from 'rxjs';
 
-import { openWebgpu } from '../../src/engine/webgpu/webgpu.js';
 import type { Report } from './report.js';
 
 /** Trains a small model on one engine of the page; Playwright calls it by its name. */
-async function trainOn(name: 'wasm' | 'webgpu', steps: number): Promise<Report> {
-  const opened = name === 'wasm' ? await engine(name) : await openWebgpu();
-  const { tf } = opened;
-  useTensorFlow(tf);
-  const handles = opened.liveHandles ?? (() => tf.backend().numDataIds());
+async function trainOn(name: EngineName | 'auto', steps: number): Promise<Report> {
+  const { tf, about, why, liveHandles } = await engine(name);
+  const handles = liveHandles ?? (() => tf.backend().numDataIds());
   const before = { tensors: tf.memory().numTensors, handles: handles() };
 
   const kernel = (seed: number) => ({ kernelInitializer: tf.initializers.glorotUniform({ seed }) });
@@ -27,7 +24,8 @@ async function trainOn(name: 'wasm' | 'webgpu', steps: number): Promise<Report> 
   model.dispose();
 
   return {
-    about: opened.about,
+    about,
+    why,
     backend: tf.getBackend(),
     types: events.map(({ type }) => type),
     losses: events.flatMap((event) => (event.type === 'step' ? [event.loss] : [])),
@@ -70,7 +68,7 @@ function tenMsTimer() {
 /** `?hidden=wasm&steps=400`: waits until another tab is in front, then trains and posts what came of it. */
 async function trainHidden(name: string, steps: number): Promise<void> {
   while (!document.hidden) await new Promise((resolve) => document.addEventListener('visibilitychange', resolve));
-  const report = await trainOn(name as 'wasm', steps).catch((error: unknown) => ({ error: String(error) }));
+  const report = await trainOn(name as EngineName, steps).catch((error: unknown) => ({ error: String(error) }));
   await fetch('report', { method: 'POST', body: JSON.stringify(report) });
 }
 

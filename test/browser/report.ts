@@ -1,6 +1,7 @@
 /** What a page tells of a run. */
 export interface Report {
   readonly about: string;
+  readonly why: string;
   readonly backend: string;
   readonly types: readonly string[];
   readonly losses: readonly number[];

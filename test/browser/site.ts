@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
@@ -11,24 +13,51 @@ import { build, type BuildResult } from 'esbuild';
 import type { Report } from './report.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const wasm = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm/package.json');
+const { resolve } = createRequire(import.meta.url);
 
-/** The page and the package, as an app's bundler makes them. */
-export function bundle(): Promise<BuildResult<{ write: false; metafile: true }>> {
-  return build({
+/** Bundles pages of this folder with the package as users get it: compiled file by file, found by package.json's entries. */
+export async function bundler(): Promise<Bundler> {
+  const app = mkdtempSync(join(tmpdir(), 'gradstream-app-'));
+  const installed = join(app, 'node_modules/gradstream');
+  cpSync(join(root, 'package.json'), join(installed, 'package.json'));
+  await build({
     absWorkingDir: root,
-    entryPoints: ['test/browser/page.ts'],
-    outdir: '/app',
-    bundle: true,
-    splitting: true,
+    entryPoints: ['operators/*.ts', 'src/**/*.ts'],
+    outbase: '.',
+    outdir: join(installed, 'dist'),
     format: 'esm',
-    platform: 'browser',
     target: 'es2022',
     logLevel: 'silent',
-    metafile: true,
-    write: false,
   });
+
+  const bundle = (page: string): Promise<Bundle> => {
+    cpSync(join(root, 'test/browser', page), join(app, page));
+    return build({
+      absWorkingDir: app,
+      entryPoints: [page],
+      outdir: app,
+      nodePaths: [join(root, 'node_modules')],
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      platform: 'browser',
+      target: 'es2022',
+      logLevel: 'silent',
+      metafile: true,
+      write: false,
+    });
+  };
+  return { bundle, remove: () => rmSync(app, { recursive: true }) };
 }
+
+/** An app with the package installed; bundles its pages. */
+export interface Bundler {
+  readonly bundle: (page: string) => Promise<Bundle>;
+  readonly remove: () => void;
+}
+
+/** A page's scripts. */
+export type Bundle = BuildResult<{ write: false; metafile: true }>;
 
 /** A web server for the bundled page, with TensorFlow.js's .wasm files beside it. */
 export interface Site {
@@ -38,7 +67,7 @@ export interface Site {
   close(): void;
 }
 
-export async function serve({ outputFiles }: Awaited<ReturnType<typeof bundle>>): Promise<Site> {
+export async function serve({ outputFiles }: Bundle): Promise<Site> {
   const scripts = new Map(outputFiles.map(({ path, contents }) => [path.split('/').at(-1), contents]));
   const html =
     '<!doctype html><title>gradstream</title><link rel="icon" href="data:,"><script type="module" src="page.js"></script>';
@@ -54,7 +83,7 @@ export async function serve({ outputFiles }: Awaited<ReturnType<typeof bundle>>)
       void text(request).then((body) => (take(JSON.parse(body) as Report), send('text/plain', '')));
     else if (name === '') send('text/html', html);
     else if (name.endsWith('.wasm'))
-      send('application/wasm', readFileSync(wasm.replace('package.json', `dist/${name}`)));
+      send('application/wasm', readFileSync(resolve(`@tensorflow/tfjs-backend-wasm/dist/${name}`)));
     else send('text/javascript', scripts.get(name)!);
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');

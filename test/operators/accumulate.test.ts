@@ -168,6 +168,15 @@ describe('accumulate', () => {
     expect(epochEnd$.observed).toBe(false);
   });
 
+  it('says the oldest weights that its gradients come from', () => {
+    const seen: number[] = [];
+    of(step(1, 1, 3), step(1, 1, 5), step(1, 1, 4))
+      .pipe(accumulate(3), numbersOf())
+      .subscribe(({ globalStep }) => seen.push(globalStep));
+
+    expect(seen).toStrictEqual([3]);
+  });
+
   it('errors when two models meet in one window', () => {
     const steps = [step(1), microStep({ weights: fakeWeights() })];
     let error: unknown;

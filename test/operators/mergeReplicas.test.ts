@@ -140,6 +140,16 @@ describe('mergeReplicas', () => {
     expect(waits.sort()).toStrictEqual(['a', 'a free', 'b', 'b free']);
   });
 
+  it('says the oldest weights that its gradients come from', () => {
+    const seen: number[] = [];
+    const at = (globalStep: number) => of(microStep({ globalStep }));
+    mergeReplicas([at(4), at(3), at(5)])
+      .pipe(numbersOf())
+      .subscribe(({ globalStep }) => seen.push(globalStep));
+
+    expect(seen).toStrictEqual([3]);
+  });
+
   it('errors when a replica delivers a micro-step twice', () => {
     const source = new Subject<MicroStep>();
     let error: unknown;

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 
 import { ArgumentError, EngineError, messageOf } from '../../core/errors.js';
 import type { Opened } from '../opened.js';
+import { chooseBuild, INSTALL } from './chooseBuild.js';
 import { missingDriver, prepareGpu, whyNoGpu } from './gpu.js';
-import { findBuild, nativeFolder, type Build, type Device } from './place.js';
+import { nativeFolder, type Device } from './place.js';
 import { shimUtil } from './utilShim.js';
 
 /** Options of {@link openNode}. */
@@ -19,8 +20,6 @@ type Native = tf.KernelBackend & {
   readonly binding: { readonly TF_Version: string; getNumOfTensors(): number };
 };
 
-const INSTALL = 'npx gradstream native install';
-
 let used: Device | undefined;
 
 /**
@@ -29,33 +28,28 @@ let used: Device | undefined;
  * A GPU that was asked for, or that the build was installed for, is used or refused with what could not be loaded; it never falls back to the CPU. One
  * process uses one device: where a launcher has started several on a machine, each takes the GPU of its local rank.
  *
+ * @throws {@link ArgumentError} (rejects) if the device is neither 'cpu' nor 'gpu'.
  * @throws {@link EngineError} (rejects) if there is no build, it cannot be loaded, or there is no GPU.
  */
 export async function openNode({ device }: NodeOptions = {}): Promise<Opened> {
   if (device !== undefined && device !== 'cpu' && device !== 'gpu')
-    throw new ArgumentError(`node: device must be 'cpu' or 'gpu', received '${String(device)}'`);
-  const native = nativeFolder();
-  const build = chooseBuild(native, device);
+    throw new ArgumentError(`device must be 'cpu' or 'gpu', received '${String(device)}'`);
+  const build = chooseBuild(nativeFolder(), device);
   const wanted = device ?? build.device;
   if (used && used !== wanted)
-    throw new EngineError(`this process computes on the ${used} already, and one process uses one device: start another`);
+    throw new EngineError(`this process computes on the ${used} already, and uses one device: start another process`);
+  const folder = join(nativeFolder(), build.device);
+  prepare(folder, build.device, wanted);
 
-  const folder = join(native, build.device);
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  if (wanted === 'gpu') {
-    const missing = missingDriver();
-    if (missing) throw new EngineError(`there is no NVIDIA driver: ${missing}`);
-    prepareGpu(folder);
-  } else if (build.device === 'gpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
-
-  const library = load(folder);
-  used = wanted;
-  if (!(await library.setBackend('tensorflow'))) throw new EngineError('its backend could not be started');
+  const { own, before } = current();
+  const library = load(folder, own);
+  if (!(await library.setBackend('tensorflow'))) throw new EngineError('TensorFlow did not start');
   const { binding, isUsingGpuDevice } = library.backend() as Native;
   if (wanted === 'gpu' && !isUsingGpuDevice) {
-    library.removeBackend('tensorflow');
-    throw new EngineError(`TensorFlow uses no GPU: ${await whyNoGpu(folder)}`);
+    if (before) await own.setBackend(before);
+    throw new EngineError(`TensorFlow uses no GPU: ${await whyNoGpu(folder)}; ${onCpu}`);
   }
+  used = wanted;
   return {
     tf: library,
     about: `TensorFlow ${binding.TF_Version}, ${wanted.toUpperCase()}`,
@@ -63,33 +57,33 @@ export async function openNode({ device }: NodeOptions = {}): Promise<Opened> {
   };
 }
 
-/** The build for a device; the GPU's can compute on the CPU, too. */
-function chooseBuild(native: string, device: Device | undefined): Build {
-  const [cpu, gpu] = [findBuild(native, 'cpu'), findBuild(native, 'gpu')];
-  const build = device === 'cpu' ? (cpu ?? gpu) : device === 'gpu' ? gpu : (gpu ?? cpu);
-  if (!build) {
-    const what = device === 'gpu' ? (cpu ? "only TensorFlow's CPU build is installed" : 'TensorFlow is not installed') : 'native TensorFlow is not installed';
-    const driver = device === 'gpu' ? missingDriver() : undefined;
-    throw new EngineError(
-      `${what}: run \`${INSTALL}${device === 'gpu' ? ' --gpu' : ''}\`${driver ? `; and there is no NVIDIA driver: ${driver}` : ''}`,
-    );
-  }
-  if (build.platform !== process.platform || build.arch !== process.arch)
-    throw new EngineError(
-      `it was built for ${build.platform} ${build.arch}, and this is ${process.platform} ${process.arch}: run \`${INSTALL}\` here`,
-    );
-  return build;
+const onCpu = "to compute on the CPU, say so: { device: 'cpu' }";
+
+/** The TensorFlow.js that gradstream computes with, and on what it does so far. */
+function current(): { own: typeof tf; before: string | null } {
+  const own = createRequire(import.meta.url)('@tensorflow/tfjs') as typeof tf;
+  return { own, before: own.getBackend() };
 }
 
-function load(folder: string): typeof tf {
+/** Sets what TensorFlow reads from the environment when it is loaded. */
+function prepare(folder: string, built: Device, wanted: Device): void {
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // errors only
+  if (wanted === 'gpu') {
+    const missing = missingDriver();
+    if (missing) throw new EngineError(`there is no NVIDIA driver: ${missing}; ${onCpu}`);
+    prepareGpu(folder);
+  } else if (built === 'gpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
+}
+
+/** Loads the binding's package; it must find the TensorFlow.js that gradstream computes with. */
+function load(folder: string, own: typeof tf): typeof tf {
   shimUtil();
-  const require = createRequire(join(folder, 'node_modules', 'index.js'));
+  let library;
   try {
-    const library = require('@tensorflow/tfjs-node-gpu') as typeof tf;
-    const own = createRequire(import.meta.url)('@tensorflow/tfjs') as typeof tf;
-    if (own.findBackend('tensorflow')) return library;
+    library = createRequire(join(folder, 'node_modules', 'index.js'))('@tensorflow/tfjs-node-gpu') as typeof tf;
   } catch (cause) {
     throw new EngineError(`TensorFlow could not be loaded: ${messageOf(cause)}; run \`${INSTALL}\` again`, { cause });
   }
-  throw new EngineError(`it has loaded another copy of @tensorflow/tfjs than gradstream's: run \`${INSTALL}\` again`);
+  if (own.findBackendFactory('tensorflow')) return library;
+  throw new EngineError(`TensorFlow has loaded a second copy of @tensorflow/tfjs: run \`${INSTALL}\` again`);
 }

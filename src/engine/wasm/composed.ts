@@ -7,10 +7,15 @@ export type Wasm = tf.KernelBackend & {
     readonly tfjs: { disposeData(id: number): void };
   };
   readonly dataIdMap: {
-    get(dataId: object): { id: number; memoryOffset: number };
+    get(dataId: object): { id: number; memoryOffset: number; shape: number[] };
     delete(dataId: object): boolean;
   };
-  makeOutput(shape: number[], dtype: tf.DataType, memoryOffset?: number): tf.TensorInfo;
+  makeOutput(
+    shape: number[],
+    dtype: tf.DataType,
+    memoryOffset?: number,
+    values?: tf.backend_util.BackendValues,
+  ): tf.TensorInfo;
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
   disposeData(dataId: object): boolean;
 };
@@ -25,6 +30,8 @@ export interface Call<Attrs> {
   readonly run: Run;
   /** Memory for a result or for what leads to it, with anything in it. */
   make(this: void, shape: number[], dtype?: tf.DataType): tf.TensorInfo;
+  /** Frees what came from elsewhere along with the rest. */
+  own(this: void, made: tf.TensorInfo): tf.TensorInfo;
   readonly wasm: Wasm;
   readonly attrs: Attrs;
 }
@@ -48,18 +55,17 @@ export function registerComposed<In extends object, Attrs>(
     kernelFunc: ({ inputs, backend, attrs }) => {
       const wasm = backend as Wasm;
       const made: tf.TensorInfo[] = [];
-      const run: Run = (name, given, options = {}) => {
-        const { kernelFunc } = library.getKernel(name, 'wasm');
-        const result = kernelFunc({ inputs: given as never, backend, attrs: options as never }) as tf.TensorInfo;
+      const own = (result: tf.TensorInfo): tf.TensorInfo => {
         made.push(result);
         return result;
       };
-      const make = (shape: number[], dtype: tf.DataType = 'float32'): tf.TensorInfo => {
-        made.push(wasm.makeOutput(shape, dtype));
-        return made.at(-1)!;
+      const run: Run = (name, given, options = {}) => {
+        const { kernelFunc } = library.getKernel(name, 'wasm');
+        return own(kernelFunc({ inputs: given as never, backend, attrs: options as never }) as tf.TensorInfo);
       };
+      const make: Call<Attrs>['make'] = (shape, dtype = 'float32') => own(wasm.makeOutput(shape, dtype));
       try {
-        const result = body(inputs as unknown as In, { run, make, wasm, attrs: attrs as Attrs });
+        const result = body(inputs as unknown as In, { run, make, own, wasm, attrs: attrs as Attrs });
         const kept = made.findIndex(({ dataId }) => dataId === result.dataId);
         if (kept >= 0) made.splice(kept, 1);
         return result;

@@ -1,4 +1,5 @@
 import type { Opened } from '../opened.js';
+import { holdComplex } from './holdComplex.js';
 import { registerTraining } from './registerTraining.js';
 
 let registered = false;
@@ -9,6 +10,7 @@ export async function openWasm(): Promise<Opened> {
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
   if (!registered) {
     registerTraining(tf);
+    holdComplex(tf, wasm.BackendWasm.prototype);
     registered = true;
   }
   if (!(await tf.setBackend('wasm'))) throw new Error('TensorFlow.js could not start its wasm backend');

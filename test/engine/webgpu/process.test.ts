@@ -53,22 +53,22 @@ describe.skipIf(missing)(`a process that trains on webgpu${missing}`, () => {
   it.each([
     [
       'there is no driver',
-      /^cpu: no GPU was found: .*libvulkan1.*use engine\('wasm'\)\ndone\n$/,
+      /^no engine: no GPU was found: .*libvulkan1.*use engine\('wasm'\)\ndone\n$/,
       { env: { VK_ICD_FILENAMES: 'nowhere' } },
     ],
     [
       'the package webgpu is missing',
-      /^cpu: the package 'webgpu' must load \(npm install webgpu\): Cannot find.*\ndone\n$/,
+      /^no engine: the package 'webgpu' must load \(npm install webgpu\): Cannot find.*\ndone\n$/,
       { hooks: [without('webgpu')] },
     ],
     [
       'the backend is missing',
-      /^cpu: the package '@tensorflow\/tfjs-backend-webgpu' must load \(npm install @tensorflow\/tfjs-backend-webgpu\): Cannot find.*\ndone\n$/,
+      /^no engine: the package '@tensorflow\/tfjs-backend-webgpu' must load \(npm install @tensorflow\/tfjs-backend-webgpu\): Cannot find.*\ndone\n$/,
       { hooks: [without('@tensorflow/tfjs-backend-webgpu')] },
     ],
     [
       'the backend was imported too early',
-      /^cpu: @tensorflow\/tfjs-backend-webgpu was imported before .* leave its import to engine\('webgpu'\)\ndone\n$/,
+      /^no engine: @tensorflow\/tfjs-backend-webgpu was imported before .* leave its import to engine\('webgpu'\)\ndone\n$/,
       {},
     ],
   ])('says what to do, and computes nothing on the cpu instead, when %s', async (mode, output, given) => {

@@ -33,6 +33,6 @@ try {
     );
   }
 } catch (error) {
-  console.log(`${tf.getBackend()}: ${(error as Error).message}`);
+  console.log(`${tf.getBackend() ?? 'no engine'}: ${(error as Error).message}`);
 }
 console.log('done');

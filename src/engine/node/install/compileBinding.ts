@@ -35,19 +35,32 @@ export async function compileBinding(build: string, headers: string, signal?: Ab
     [
       ...['-O2', '-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding'],
       ...includes.flatMap((folder) => ['-I', folder]),
-      ...['binding/tfjs_backend.cc', 'binding/tfjs_binding.cc', 'binding/quiet_log.cc', '-o', 'lib/napi-v8/tfjs_binding.node'],
+      ...[
+        'binding/tfjs_backend.cc',
+        'binding/tfjs_binding.cc',
+        'binding/quiet_log.cc',
+        '-o',
+        'lib/napi-v8/tfjs_binding.node',
+      ],
       ...['-Wl,--no-as-needed', '-Wl,--disable-new-dtags'],
       ...folders.flatMap((folder) => ['-L', join(build, folder), `-Wl,-rpath,$ORIGIN/../../../../../${folder}`]),
       ...libraries.map((name) => `-l:${name}`),
     ],
-    { cwd, missing: TOOLS.compiler.missing, failing: 'this TensorFlow and the binding do not fit: try `--tensorflow 2.21.0`', signal },
+    {
+      cwd,
+      missing: TOOLS.compiler.missing,
+      failing: 'this TensorFlow and the binding do not fit: try `--tensorflow 2.21.0`',
+      signal,
+    },
   );
 }
 
 async function cudaFolders(build: string): Promise<string[]> {
   const names = await readdir(join(build, 'nvidia')).catch(() => []);
   const found = await Promise.all(
-    names.map(async (name) => ((await readdir(join(build, 'nvidia', name))).includes('lib') ? [`nvidia/${name}/lib`] : [])),
+    names.map(async (name) =>
+      (await readdir(join(build, 'nvidia', name))).includes('lib') ? [`nvidia/${name}/lib`] : [],
+    ),
   );
   return found.flat();
 }

@@ -30,7 +30,16 @@ export async function fetchPackages(build: string, signal?: AbortSignal): Promis
       signal,
     });
   await writeFile(join(build, 'package.json'), JSON.stringify({ private: true, dependencies: DEPENDENCIES }));
-  await npm('install', '--prefix', '.', '--ignore-scripts', '--prefer-offline', '--no-package-lock', '--no-audit', '--no-fund');
+  await npm(
+    'install',
+    '--prefix',
+    '.',
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-package-lock',
+    '--no-audit',
+    '--no-fund',
+  );
   await npm('pack', `@tensorflow/tfjs-node-gpu@${BINDING}`, '--ignore-scripts', '--prefer-offline');
 
   const tarball = (await readdir(build)).find((name) => name.endsWith('.tgz'))!;

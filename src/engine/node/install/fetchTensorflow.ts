@@ -1,8 +1,8 @@
-import { cp, link, mkdir, readdir, readFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Device } from '../place.js';
-import { fetchWheel, type Report } from './fetchWheel.js';
+import { fetchWheel, sizesIn, type Report } from './fetchWheel.js';
 import { InstallError } from './installError.js';
 
 /** What to fetch, and how. */
@@ -10,7 +10,7 @@ export interface TensorflowOptions {
   readonly version: string;
   readonly device: Device;
   readonly downloads: string;
-  readonly report: (what: string) => Report;
+  readonly report: Report;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -20,10 +20,16 @@ const TENSORFLOW =
 const CUDA = /^nvidia\/[^/]+\/lib\/[^/]+\.so|^nvidia\/cuda_nvcc\/(bin\/ptxas|nvvm\/libdevice\/)/;
 
 /** The folders with TensorFlow and, for a GPU, the CUDA libraries that its wheel asks for: fetched, or kept from before. */
-export async function fetchTensorflow({ version, device, downloads, report, signal }: TensorflowOptions): Promise<string[]> {
+export async function fetchTensorflow({
+  version,
+  device,
+  downloads,
+  report,
+  signal,
+}: TensorflowOptions): Promise<string[]> {
   const name = device === 'gpu' ? 'tensorflow' : 'tensorflow-cpu';
   const fetch = (requirement: string, files: RegExp): Promise<string> =>
-    fetchWheel({ requirement, files, downloads, report: report(requirement), signal });
+    fetchWheel({ requirement, files, downloads, report, signal });
   const tensorflow = await fetch(`${name}==${version}`, TENSORFLOW);
   if (device === 'cpu') return [tensorflow];
   const folders = [tensorflow];
@@ -44,13 +50,11 @@ async function cudaRequirements(tensorflow: string): Promise<string[]> {
 /** Puts the libraries of fetched folders into a build: as links to the same bytes where they are on one disk, as copies elsewhere. */
 export async function placeLibraries(fetched: readonly string[], build: string): Promise<void> {
   for (const folder of fetched) {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    for (const entry of entries) {
-      const from = join(entry.parentPath ?? entry.path, entry.name);
-      const name = from.slice(folder.length + 1);
-      if (!entry.isFile() || !/^(tensorflow\/lib|nvidia\/)/.test(name)) continue;
-      await mkdir(dirname(join(build, name)), { recursive: true });
-      await link(from, join(build, name)).catch(() => cp(from, join(build, name)));
+    for (const name of Object.keys(await sizesIn(folder))) {
+      if (!/^(tensorflow\/lib|nvidia\/)/.test(name)) continue;
+      const [from, to] = [join(folder, name), join(build, name)];
+      await mkdir(dirname(to), { recursive: true });
+      await link(from, to).catch(() => copyFile(from, to));
     }
   }
 }

@@ -5,8 +5,8 @@ import { TOOLS, wheelPlatforms } from './requirements.js';
 import { runTool } from './runTool.js';
 import { unpack } from './unpack.js';
 
-/** What is under way, for who waits. */
-export type Report = (megabytes: number, of: number | undefined) => void;
+/** Hears what is under way, again and again. */
+export type Report = (what: string, megabytes: number, ofMegabytes: number | undefined) => void;
 
 /** What to fetch, and how. */
 export interface WheelOptions {
@@ -38,23 +38,32 @@ export async function fetchWheel({ requirement, files, downloads, report, signal
   const kept = join(downloads, `${requirement.replaceAll(/[^\w.]+/g, '-')}-${process.arch}`);
   if (await isWhole(kept, files)) return kept;
 
+  report(requirement, 0, undefined);
   const partial = `${kept}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(join(partial, 'pip'), { recursive: true });
   let total: number | undefined;
-  const watch = setInterval(() => void megabytesIn(join(partial, 'pip')).then((size) => report(Math.min(size, total ?? size), total)), POLL_MS);
+  const watch = setInterval(
+    () =>
+      void megabytesIn(join(partial, 'pip')).then((size) => report(requirement, Math.min(size, total ?? size), total)),
+    POLL_MS,
+  );
   try {
     const platforms = wheelPlatforms().flatMap((platform) => ['--platform', platform]);
     const where = ['--no-cache-dir', '--progress-bar', 'off', '--dest', 'pip'];
-    await runTool(TOOLS.python.command, ['-m', 'pip', 'download', '--no-deps', ...where, ...PYTHON, ...platforms, requirement], {
-      cwd: partial,
-      missing: TOOLS.python.missing,
-      failing: 'check the network and the version, and run the command again',
-      // Newer pips then go on with a download that was cut off; its own folder for what is half done, so that it can be watched and does not fill /tmp.
-      env: { PIP_RESUME_RETRIES: '5', TMPDIR: join(partial, 'pip') },
-      onOutput: (text) => (total = Number(/Downloading .*\(([\d.]+) MB\)/.exec(text)?.[1] ?? total) || undefined),
-      signal,
-    });
+    await runTool(
+      TOOLS.python.command,
+      ['-m', 'pip', 'download', '--no-deps', ...where, ...PYTHON, ...platforms, requirement],
+      {
+        cwd: partial,
+        missing: TOOLS.python.missing,
+        failing: 'check the network and the version, and run the command again',
+        // Newer pips then go on with a download that was cut off; its own folder for what is half done, so that it can be watched and does not fill /tmp.
+        env: { PIP_RESUME_RETRIES: '5', TMPDIR: join(partial, 'pip') },
+        onOutput: (text) => (total = Number(/Downloading .*\(([\d.]+) MB\)/.exec(text)?.[1] ?? total) || undefined),
+        signal,
+      },
+    );
   } finally {
     clearInterval(watch);
   }
@@ -67,11 +76,11 @@ export async function fetchWheel({ requirement, files, downloads, report, signal
   return kept;
 }
 
-async function sizesIn(folder: string): Promise<Sizes> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
-  const sizes = await Promise.all(files.map(async (file) => [file.slice(folder.length + 1), (await stat(file)).size]));
-  return Object.fromEntries(sizes) as Sizes;
+/** The files in a folder and in those below it, with their sizes. */
+export async function sizesIn(folder: string): Promise<Sizes> {
+  const names = await readdir(folder, { recursive: true });
+  const found = await Promise.all(names.map(async (name) => ({ name, about: await stat(join(folder, name)) })));
+  return Object.fromEntries(found.filter(({ about }) => about.isFile()).map(({ name, about }) => [name, about.size]));
 }
 
 /** Whether a folder has all that the pattern takes of the wheel, at full length. */

@@ -6,7 +6,7 @@ import { downloadsFolder, findBuild, nativeFolder, type Build, type Device } fro
 import { compileBinding } from './compileBinding.js';
 import { BINDING, fetchPackages } from './fetchPackages.js';
 import { fetchTensorflow, placeLibraries } from './fetchTensorflow.js';
-import { diskFull, InstallError } from './installError.js';
+import { explained, InstallError } from './installError.js';
 import { withLock } from './lock.js';
 import { checkRequirements, wheelPlatforms } from './requirements.js';
 
@@ -15,8 +15,11 @@ export interface InstallOptions {
   readonly device: Device;
   /** TensorFlow's version, as on PyPI. */
   readonly tensorflow: string;
+  /** Where builds lie; the project's own folder unless given. */
   readonly native?: string;
+  /** Where downloads are kept; the user's own folder unless given. */
   readonly downloads?: string;
+  /** Stops it. */
   readonly signal?: AbortSignal;
   /** Hears what is under way. */
   readonly report?: (progress: Progress) => void;
@@ -40,75 +43,84 @@ export interface Installed extends Build {
   readonly gpu: boolean;
 }
 
+type Tell = (step: number, what: string, more?: Partial<Progress>) => void;
+
 const STEPS = 6;
+const STAGING = '.staging-';
 
 /**
- * Builds native TensorFlow for the project: TensorFlow from PyPI, `@tensorflow/tfjs-node-gpu` from npm, one compiler call, and a product of two matrices
- * as a proof.
+ * Builds native TensorFlow for the project: TensorFlow from PyPI, `@tensorflow/tfjs-node-gpu` from npm, one call of the compiler, and a product of
+ * two matrices as the proof.
  *
- * The build is made in a folder beside its place and moved there when it has proved itself, so that one that was interrupted is never used.
+ * It is built in a folder beside its place and moved there when it has proved itself, so that a build that was interrupted is never used, and one
+ * that was there before is kept until then.
  *
  * @throws {@link InstallError} (rejects) with what to install or to do.
  */
 export async function installNative(options: InstallOptions): Promise<Installed> {
   const { device, tensorflow, native = nativeFolder(), downloads = downloadsFolder(), signal } = options;
   wheelPlatforms();
-  const asked: Build = { tensorflow, device, platform: process.platform, arch: process.arch, binding: BINDING };
-  const folder = join(native, device);
-  const report = (step: number, what: string, more: object = {}): void => {
-    signal?.throwIfAborted();
-    options.report?.({ step, steps: STEPS, what, ...more });
-  };
-  await Promise.all([mkdir(native, { recursive: true }), mkdir(downloads, { recursive: true })]);
-
-  return withLock(native, () => withLock(downloads, async () => {
-    report(1, 'looking at what is there');
-    await sweep(native);
-    if (JSON.stringify(findBuild(native, device)) === JSON.stringify(asked)) {
-      const { result } = await loadQuietly(folder, {}, signal);
-      if (result) return { ...asked, folder, before: true, gpu: result.gpu };
-    }
-    await checkRequirements(device, [native, downloads], signal);
-
-    const staging = join(native, `${STAGING}${process.pid}`);
-    await mkdir(staging);
-    try {
-      const fetched = await fetchTensorflow({
-        version: tensorflow,
-        device,
-        downloads,
-        report: (what) => {
-          report(2, what);
-          return (megabytes, ofMegabytes) => report(2, what, { megabytes, ofMegabytes });
-        },
-        signal,
-      });
-      await placeLibraries(fetched, staging);
-      report(3, `@tensorflow/tfjs-node-gpu ${BINDING}`);
-      await fetchPackages(staging, signal);
-      report(4, 'compiling the binding');
-      await compileBinding(staging, fetched[0]!, signal);
-      report(5, 'computing with it');
-      const { result, log } = await loadQuietly(staging, {}, signal);
-      if (!result)
-        throw new InstallError(`what was built does not work:\n  ${log.trim()}\n`, 'this TensorFlow does not fit: try `--tensorflow 2.21.0`');
-      report(6, 'moving it into place');
-      await writeFile(join(staging, 'build.json'), JSON.stringify(asked));
-      await rm(folder, { recursive: true, force: true });
-      await rename(staging, folder);
-      return { ...asked, folder, before: false, gpu: result.gpu };
-    } catch (error) {
-      throw (error as NodeJS.ErrnoException).code === 'ENOSPC' ? diskFull(native, error) : error;
-    } finally {
-      await rm(staging, { recursive: true, force: true });
-    }
-  }));
+  const build: Build = { tensorflow, device, platform: process.platform, arch: process.arch, binding: BINDING };
+  const tell: Tell = (step, what, more) => options.report?.({ step, steps: STEPS, what, ...more });
+  try {
+    await Promise.all([native, downloads].map((folder) => mkdir(folder, { recursive: true })));
+    return await withLock(native, () =>
+      withLock(downloads, async () => {
+        tell(1, 'looking at what is there');
+        return (await installed(build, native, signal)) ?? (await install(build, native, downloads, tell, signal));
+      }),
+    );
+  } catch (error) {
+    throw explained(error, native);
+  }
 }
 
-const STAGING = '.staging-';
+/** The build, if it is there already and works. */
+async function installed(build: Build, native: string, signal?: AbortSignal): Promise<Installed | undefined> {
+  if (JSON.stringify(findBuild(native, build.device)) !== JSON.stringify(build)) return undefined;
+  const folder = join(native, build.device);
+  const { result } = await loadQuietly(folder, {}, signal);
+  return result && { ...build, folder, before: true, gpu: result.gpu };
+}
 
-/** Removes what an interrupted install has left. */
-async function sweep(native: string): Promise<void> {
+async function install(
+  build: Build,
+  native: string,
+  downloads: string,
+  tell: Tell,
+  signal?: AbortSignal,
+): Promise<Installed> {
   const left = (await readdir(native)).filter((name) => name.startsWith(STAGING));
   await Promise.all(left.map((name) => rm(join(native, name), { recursive: true, force: true })));
+  await checkRequirements(build.device, [native, downloads], signal);
+
+  const folder = join(native, build.device);
+  const staging = join(native, `${STAGING}${process.pid}`);
+  await mkdir(staging);
+  try {
+    const fetched = await fetchTensorflow({
+      version: build.tensorflow,
+      device: build.device,
+      downloads,
+      report: (what, megabytes, ofMegabytes) => tell(2, what, { megabytes, ofMegabytes }),
+      signal,
+    });
+    await placeLibraries(fetched, staging);
+    tell(3, `@tensorflow/tfjs-node-gpu ${BINDING}`);
+    await fetchPackages(staging, signal);
+    tell(4, 'compiling the binding');
+    await compileBinding(staging, fetched[0]!, signal);
+    tell(5, 'computing with it');
+    const { result, log } = await loadQuietly(staging, {}, signal);
+    if (!result)
+      throw new InstallError(`what was built does not work:\n  ${log.trim()}\n`, 'try `--tensorflow 2.21.0`');
+    signal?.throwIfAborted();
+    tell(6, 'moving it into place');
+    await writeFile(join(staging, 'build.json'), JSON.stringify(build));
+    await rm(folder, { recursive: true, force: true });
+    await rename(staging, folder);
+    return { ...build, folder, before: false, gpu: result.gpu };
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
 }

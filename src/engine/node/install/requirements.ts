@@ -50,7 +50,11 @@ export function wheelPlatforms(): string[] {
  *
  * @throws {@link InstallError} (rejects) with what to install.
  */
-export async function checkRequirements(device: Device, folders: readonly string[], signal?: AbortSignal): Promise<void> {
+export async function checkRequirements(
+  device: Device,
+  folders: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
   const cwd = folders[0]!;
   const { python, compiler, npm } = TOOLS;
   const noPip = 'install pip for it (Debian, Ubuntu: `apt-get install python3-pip`; elsewhere `python3 -m ensurepip`)';
@@ -60,7 +64,6 @@ export async function checkRequirements(device: Device, folders: readonly string
   await runTool(python.command, ['-m', 'pip', '--version'], { cwd, missing: python.missing, failing: noPip, signal });
   for (const folder of folders) {
     const { bavail, bsize } = await statfs(folder);
-    if ((bavail * bsize) / 1e9 < GIGABYTES[device])
-      throw diskFull(folder, `${GIGABYTES[device]} GB are needed`);
+    if ((bavail * bsize) / 1e9 < GIGABYTES[device]) throw diskFull(folder, GIGABYTES[device]);
   }
 }

@@ -44,9 +44,11 @@ export function runTool(tool: string, args: readonly string[], options: ToolOpti
     });
     child.on('close', (code, killedBy) => {
       if (code === 0) return resolve(printed);
-      if (/no space left|ENOSPC/i.test(printed)) return reject(diskFull(cwd, printed));
+      if (/no space left|ENOSPC/i.test(printed)) return reject(diskFull(cwd));
       const said = printed.trim().split('\n').slice(-LAST_LINES).join('\n  ');
-      reject(new InstallError(`${tool} ${args[0] ?? ''} failed (${killedBy ?? `exit ${code}`}):\n  ${said}\n`, failing));
+      reject(
+        new InstallError(`${tool} ${args[0] ?? ''} failed (${killedBy ?? `exit ${code}`}):\n  ${said}\n`, failing),
+      );
     });
   });
 }

@@ -1,0 +1,4 @@
+import * as gradstream from 'gradstream';
+
+// What an app that uses all of it loads.
+Object.assign(globalThis, { gradstream });

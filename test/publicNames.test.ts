@@ -1,0 +1,15 @@
+import { expect, it } from 'vitest';
+
+it.each([
+  'gradstream',
+  'gradstream/operators',
+  'gradstream/engine',
+  'gradstream/data',
+  'gradstream/optim',
+  'gradstream/losses',
+  'gradstream/metrics',
+  'gradstream/sinks',
+  'gradstream/testing',
+])('%s exports these names and no others', async (entry) => {
+  expect(Object.keys((await import(entry)) as object).sort()).toMatchSnapshot();
+});

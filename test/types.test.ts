@@ -1,0 +1,54 @@
+// What the compiler must know of a pipe. Checked by `tsc`; the assertions below are types.
+import { Subject, type Observable } from 'rxjs';
+import { expectTypeOf, it } from 'vitest';
+import {
+  accumulate,
+  adam,
+  backward,
+  ema,
+  forward,
+  fromPull,
+  logEvery,
+  mse,
+  optimizerStep,
+  readback,
+  train,
+  validateEvery,
+  type Batch,
+  type CustomModel,
+  type GradientStep,
+  type MicroStep,
+  type StepEvent,
+  type StepResult,
+  type TrainingEvent,
+  type ValidationEvent,
+} from 'gradstream';
+
+const model = {} as CustomModel;
+const batches: Batch[] = [];
+// Never called: only their types count.
+const stages = {
+  steps: () => fromPull(batches).pipe(forward(model, mse), backward()),
+  results: () => stages.steps().pipe(accumulate(4), optimizerStep(adam())),
+  whole: () => stages.results().pipe(validateEvery(10, batches), readback(), ema('loss'), logEvery(10)),
+  trained: () =>
+    train(model, batches, { loss: mse, optimizer: adam() }).pipe(validateEvery(10, batches), ema('loss'), logEvery(10)),
+};
+
+it('infers every stage of a pipe', () => {
+  expectTypeOf(stages.steps).returns.toEqualTypeOf<Observable<MicroStep>>();
+  expectTypeOf(stages.results).returns.toEqualTypeOf<Observable<StepResult>>();
+  expectTypeOf(stages.whole).returns.toEqualTypeOf<Observable<StepEvent | ValidationEvent>>();
+  expectTypeOf(stages.trained).returns.toEqualTypeOf<Observable<TrainingEvent>>();
+  expectTypeOf(readback<StepResult>()).returns.toEqualTypeOf<Observable<StepEvent>>();
+});
+
+it('refuses stages in another order, and hyper-parameters that are none', () => {
+  const gradientSteps$ = new Subject<GradientStep>();
+  // @ts-expect-error [ts2345] -- gradients must be accumulated before they are applied
+  expectTypeOf(() => stages.steps().pipe(optimizerStep(adam()))).toBeFunction();
+  // @ts-expect-error [ts2345] -- a step that has not been taken has no event
+  expectTypeOf(() => gradientSteps$.pipe(readback())).toBeFunction();
+  // @ts-expect-error [ts2345] -- a word is no window
+  expectTypeOf(() => accumulate('4')).toBeFunction();
+});
