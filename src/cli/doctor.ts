@@ -8,21 +8,18 @@ import type { Opened } from '../engine/opened.js';
 /** An engine as the doctor knows it. */
 interface Patient {
   readonly open: () => Promise<Opened>;
-  /** The command that gets it. */
-  readonly get: string;
+  /** What gets it, where its errors do not say so. */
+  readonly get?: string;
 }
 
 const PATIENTS: Readonly<Record<string, Patient>> = {
-  wasm: { open: async () => (await import('../engine/wasm/wasm.js')).openWasm(), get: 'npm install gradstream' },
-  cpu: { open: async () => (await import('../engine/cpu/cpu.js')).openCpu(), get: 'npm install gradstream' },
+  wasm: { open: async () => (await import('../engine/wasm/wasm.js')).openWasm() },
+  cpu: { open: async () => (await import('../engine/cpu/cpu.js')).openCpu() },
   webgpu: {
     open: async () => (await import('../engine/webgpu/webgpu.js')).openWebgpu(),
     get: 'npm install webgpu @tensorflow/tfjs-backend-webgpu (and a GPU)',
   },
-  node: {
-    open: async () => (await import('../engine/node/node.js')).openNode(),
-    get: 'npx gradstream native install',
-  },
+  node: { open: async () => (await import('../engine/node/node.js')).openNode() },
 };
 
 /** What was found. */
@@ -97,7 +94,7 @@ function lookApart(engine: string): Promise<Finding> {
 function table(findings: readonly Finding[]): string {
   const lines = findings.flatMap(({ engine, works, about }) => [
     `${engine.padEnd(8)}${(works ? 'works' : 'missing').padEnd(9)}${about.replaceAll('\n', `\n${' '.repeat(17)}`)}`,
-    ...(works ? [] : [`${' '.repeat(17)}get it: ${PATIENTS[engine]!.get}`]),
+    ...(works || !PATIENTS[engine]!.get ? [] : [`${' '.repeat(17)}get it: ${PATIENTS[engine]!.get}`]),
   ]);
   return ['engine  state    about', ...lines, ''].join('\n');
 }

@@ -47,7 +47,7 @@ export function weightsOf(model: Model): Weights {
 /** Tensors in the order of the variables, as one vector. Allocates it; the tensors stay whose they are. */
 export function flatten(values: readonly tf.Tensor[]): tf.Tensor1D {
   const { concat, reshape, tidy } = tensors();
-  return tidy(() => concat(values.map((value) => reshape(value, [-1])) as tf.Tensor1D[]));
+  return tidy(() => concat(values.map((value) => (value.rank === 1 ? value : reshape(value, [-1]))) as tf.Tensor1D[]));
 }
 
 /** The vector cut into one tensor per variable, in order and in their shapes. The caller owns both. */
@@ -58,6 +58,6 @@ export function unflatten(vector: tf.Tensor1D, slots: readonly WeightSlot[]): tf
     split(
       vector,
       slots.map(({ size }) => size),
-    ).map((part, i) => reshape(part, [...slots[i]!.shape])),
+    ).map((part, i) => (slots[i]!.shape.length === 1 ? part : reshape(part, [...slots[i]!.shape]))),
   );
 }

@@ -1,17 +1,16 @@
 import type { KernelConfig } from '@tensorflow/tfjs';
 
-import type { EngineName } from '../../src/engine/engine.js';
-
-/** The kernels that are registered for an engine now. */
-export async function kernelsOf(name: EngineName): Promise<KernelConfig[]> {
+/** wasm's kernels as they are registered now: as shipped, until the engine has been opened. */
+export async function wasmKernels(): Promise<KernelConfig[]> {
   const tf = await import('@tensorflow/tfjs');
-  if (name === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
-  return tf.getKernelsForBackend(name);
+  await import('@tensorflow/tfjs-backend-wasm');
+  return tf.getKernelsForBackend('wasm');
 }
 
-/** Registers exactly these kernels for an engine. */
-export async function useKernels(name: EngineName, kernels: readonly KernelConfig[]): Promise<void> {
+/** Registers exactly these kernels for wasm. */
+export async function useWasmKernels(kernels: readonly KernelConfig[]): Promise<void> {
   const tf = await import('@tensorflow/tfjs');
-  for (const { kernelName, backendName } of tf.getKernelsForBackend(name)) tf.unregisterKernel(kernelName, backendName);
+  for (const { kernelName, backendName } of tf.getKernelsForBackend('wasm'))
+    tf.unregisterKernel(kernelName, backendName);
   kernels.forEach((kernel) => tf.registerKernel(kernel));
 }

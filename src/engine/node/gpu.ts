@@ -33,9 +33,7 @@ export function missingDriver(): string | undefined {
 /** What TensorFlow itself says about GPUs that it does not use; asked in a process of its own, since its log cannot be caught in this one. */
 export async function whyNoGpu(build: string): Promise<string> {
   const { log } = await loadQuietly(build, { TF_CPP_MIN_LOG_LEVEL: '0' });
-  const lines = log
-    .split('\n')
-    .filter((line) => /dlopen|dynamic library|cuInit|CUDA_ERROR|no CUDA-capable/i.test(line));
+  const lines = log.split('\n').filter((line) => /cannot dlopen|dynamic library|cuInit|CUDA_ERROR/i.test(line));
   const said = lines.map((line) => line.replace(/^.*?\] /, '')).slice(0, 4);
   return said.length > 0 ? said.join('; ') : 'TensorFlow found none, and does not say why';
 }

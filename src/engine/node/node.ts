@@ -37,19 +37,21 @@ export async function openNode({ device }: NodeOptions = {}): Promise<Opened> {
   const build = chooseBuild(nativeFolder(), device);
   const wanted = device ?? build.device;
   if (used && used !== wanted)
-    throw new EngineError(`this process computes on the ${used} already, and uses one device: start another process`);
+    throw new EngineError(
+      `this process has loaded TensorFlow for the ${used} already, and uses one device: start another process`,
+    );
   const folder = join(nativeFolder(), build.device);
   prepare(folder, build.device, wanted);
 
   const { own, before } = current();
   const library = load(folder, own);
+  used = wanted;
   if (!(await library.setBackend('tensorflow'))) throw new EngineError('TensorFlow did not start');
   const { binding, isUsingGpuDevice } = library.backend() as Native;
   if (wanted === 'gpu' && !isUsingGpuDevice) {
     if (before) await own.setBackend(before);
     throw new EngineError(`TensorFlow uses no GPU: ${await whyNoGpu(folder)}; ${onCpu}`);
   }
-  used = wanted;
   return {
     tf: library,
     about: `TensorFlow ${binding.TF_Version}, ${wanted.toUpperCase()}`,

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { registerComposed } from './composed.js';
+import { needed } from './fitted.js';
 import { paddedBy } from './paddedBy.js';
 
 type Inputs = { x: tf.TensorInfo; dy: tf.TensorInfo };
@@ -23,13 +24,9 @@ export function registerConv2DBackpropFilter(library: typeof tf): void {
       pad,
       dimRoundingMode,
     );
-    const { top, left } = info.padInfo;
     const image = paddedBy(
       run,
-      run('Transpose', { x }, { perm: [3, 1, 2, 0] }),
-      [top, info.filterHeight + (info.outHeight - 1) * info.strideHeight - info.inHeight - top],
-      [left, info.filterWidth + (info.outWidth - 1) * info.strideWidth - info.inWidth - left],
-    );
+      run('Transpose', { x }, { perm: [3, 1, 2, 0] }), ...needed(info));
     const filter = run('Transpose', { x: dy }, { perm: [1, 2, 0, 3] });
     const dilations = [info.strideHeight, info.strideWidth];
     const result = run('Conv2D', { x: image.x, filter }, { strides: 1, dilations, pad: image.pad, dataFormat: 'NHWC' });

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { registerComposed, shaped } from './composed.js';
+import { needed } from './fitted.js';
 import { paddedBy } from './paddedBy.js';
 
 type Inputs = { x: tf.TensorInfo; dy: tf.TensorInfo };
@@ -27,7 +28,6 @@ export function registerDepthwiseConv2dNativeBackpropFilter(library: typeof tf):
         true,
       );
       const { batchSize, inChannels, outChannels, filterHeight, filterWidth } = info;
-      const { top, left } = info.padInfo;
       const columns = shaped(run('Transpose', { x }, { perm: [1, 2, 0, 3] }), [
         1,
         info.inHeight,
@@ -36,10 +36,7 @@ export function registerDepthwiseConv2dNativeBackpropFilter(library: typeof tf):
       ]);
       const image = paddedBy(
         run,
-        columns,
-        [top, info.effectiveFilterHeight + (info.outHeight - 1) * info.strideHeight - info.inHeight - top],
-        [left, info.effectiveFilterWidth + (info.outWidth - 1) * info.strideWidth - info.inWidth - left],
-      );
+        columns, ...needed(info));
       const filter = shaped(run('Transpose', { x: dy }, { perm: [1, 2, 0, 3] }), [
         info.outHeight,
         info.outWidth,

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import { agrees, needed } from './fitted.js';
 import type { Wasm } from './composed.js';
 
 type Cpu = tf.KernelBackend & {
@@ -12,13 +13,12 @@ type Call = Parameters<tf.KernelFunc>[0];
 
 /** They look at the data's owners, never at the data. */
 const BLIND = new Set(['Identity', 'Reshape']);
-const ofOnePixel = ({ attrs }: Call): boolean => [attrs!['filterSize']].flat().every((size) => size === 1);
-/** What else wasm does wrong without a word: XNNPACK, for one, knows no pools of one pixel. */
-const UNABLE: Readonly<Record<string, (call: Call) => boolean>> = {
+/** What else wasm does wrong without a word. */
+const UNABLE: Readonly<Record<string, (call: Call, library: typeof tf) => boolean>> = {
   Bincount: ({ inputs }) => inputs['x']!.shape.length !== 1,
   Fill: ({ attrs }) => typeof attrs!['value'] === 'string',
-  AvgPool: ofOnePixel,
-  MaxPool: ofOnePixel,
+  AvgPool: isOddPool,
+  MaxPool: isOddPool,
 };
 
 /**
@@ -37,11 +37,20 @@ export function registerOnCpu(library: typeof tf): void {
       kernelName,
       backendName: 'wasm',
       kernelFunc: (call) => {
-        const able = kernel && !UNABLE[kernelName]?.(call) && !Object.values(call.inputs).some(isForeign);
+        const able = kernel && !UNABLE[kernelName]?.(call, library) && !Object.values(call.inputs).some(isForeign);
         return able ? kernel.kernelFunc(call) : onCpu(library, kernelName, call);
       },
     });
   }
+}
+
+/** Pools of one pixel are unknown to XNNPACK, and of some it finds another size. */
+function isOddPool({ inputs, attrs }: Call, library: typeof tf): boolean {
+  const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as tf.MaxPoolAttrs;
+  if ([filterSize].flat().every((size) => size === 1)) return true;
+  const shape = inputs['x']!.shape as [number, number, number, number];
+  const info = library.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+  return !agrees(info, pad, needed(info));
 }
 
 type Inputs = tf.TensorInfo | undefined | readonly Inputs[] | { readonly [name: string]: Inputs };

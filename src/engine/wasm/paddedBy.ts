@@ -5,6 +5,8 @@ import type { Run } from './composed.js';
 /** Rows or columns to add before and after; fewer than none takes away. */
 export type Margin = readonly [before: number, after: number];
 
+const NONE: Margin = [0, 0];
+
 /** What is left of an image when negative margins have been cut away, and the margins that Conv2D is still to add, as it wants them. */
 export function paddedBy(
   run: Run,
@@ -12,10 +14,13 @@ export function paddedBy(
   rows: Margin,
   columns: Margin,
 ): { x: tf.TensorInfo; pad: number[][] } {
-  const cut = [[0, 0], rows, columns, [0, 0]].map(([before, after]) => [Math.max(0, -before!), Math.max(0, -after!)]);
-  const pad = [[0, 0], rows, columns, [0, 0]].map(([before, after]) => [Math.max(0, before!), Math.max(0, after!)]);
-  if (cut.flat().every((size) => size === 0)) return { x, pad };
-  const begin = cut.map(([before]) => before!);
-  const size = x.shape.map((length, axis) => length - cut[axis]![0]! - cut[axis]![1]!);
-  return { x: run('Slice', { x }, { begin, size }), pad };
+  const margins = [NONE, rows, columns, NONE];
+  const pad = margins.map(([before, after]) => [Math.max(0, before), Math.max(0, after)]);
+  if (margins.flat().every((margin) => margin >= 0)) return { x, pad };
+  const begin = margins.map(([before]) => Math.max(0, -before));
+  const size = margins.map(([, after], axis) => x.shape[axis]! - begin[axis]! - Math.max(0, -after));
+  if (size.every((length) => length > 0)) return { x: run('Slice', { x }, { begin, size }), pad };
+  // Nothing but margin; XNNPACK takes no image of no size.
+  const shape = margins.map(([before, after], axis) => x.shape[axis]! + before + after);
+  return { x: run('Fill', {}, { shape, value: 0, dtype: 'float32' }), pad: margins.map(() => [...NONE]) };
 }

@@ -8,6 +8,7 @@ import { registerConv2DBackpropInput } from './conv2DBackpropInput.js';
 import { registerDepthwiseConv2dNativeBackpropFilter } from './depthwiseConv2dNativeBackpropFilter.js';
 import { registerDepthwiseConv2dNativeBackpropInput } from './depthwiseConv2dNativeBackpropInput.js';
 import { registerEinsum } from './einsum.js';
+import { registerFitted } from './fitted.js';
 import { registerFused } from './fused.js';
 import { registerIdentity } from './identity.js';
 import { registerMatMul } from './matMul.js';
@@ -33,6 +34,7 @@ const KERNELS = [
   registerSplitV,
   registerUnsortedSegmentSum,
   // These wrap what is there by now.
+  registerFitted,
   registerChannelsFirst,
   registerFused,
   registerOnCpu,

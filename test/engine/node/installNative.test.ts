@@ -27,7 +27,7 @@ const failure = async (fakes: Fakes, options: Partial<InstallOptions> = {}): Pro
 const leftIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
 
 describe('installNative', () => {
-  beforeEach(() => room(100));
+  beforeEach(() => void room(100));
   afterEach(() => void vi.mocked(statfs).mockReset());
 
   it('builds, proves that it computes, and tells how far it is', async () => {

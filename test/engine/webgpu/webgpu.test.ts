@@ -117,7 +117,7 @@ describe.skipIf(missing)(`webgpu${missing}`, () => {
     );
     model.dispose();
 
-    expect(losses.at(-1)).toBeLessThan(0.2 * losses[0]!);
+    expect(losses.at(-1)).toBeLessThan(0.3 * losses[0]!);
     expect(used()).toStrictEqual(before);
   });
 

@@ -4,8 +4,14 @@ import type { Device } from '../place.js';
 import { diskFull, InstallError } from './installError.js';
 import { runTool } from './runTool.js';
 
-/** The tools that an install runs, and what to install where one is missing. */
-export const TOOLS = {
+/** A command, and what to do where it is missing. */
+interface Tool {
+  readonly command: string;
+  readonly missing: string;
+}
+
+/** The tools that an install runs. */
+export const TOOLS: Readonly<Record<'python' | 'compiler' | 'npm', Tool>> = {
   python: {
     command: 'python3',
     missing: 'install Python 3 and its pip (Debian, Ubuntu: `apt-get install python3 python3-pip`)',
@@ -15,7 +21,7 @@ export const TOOLS = {
     missing: 'install a C++ compiler (Debian, Ubuntu: `apt-get install g++`)',
   },
   npm: { command: 'npm', missing: 'install npm; it comes with Node (Debian: `apt-get install npm`)' },
-} as const;
+};
 
 /** What TensorFlow's wheels are built for. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };

@@ -1,0 +1,69 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { registerComposed } from './composed.js';
+import { paddedBy, type Margin } from './paddedBy.js';
+
+type Four = [number, number, number, number];
+type Pad = number | 'same' | 'valid' | tf.backend_util.ExplicitPadding;
+type Attrs = {
+  strides: number | [number, number];
+  dilations?: number | [number, number];
+  pad: Pad;
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+};
+
+/** Which convolutions are depthwise. */
+const KERNELS = { Conv2D: false, FusedConv2D: false, DepthwiseConv2dNative: true, FusedDepthwiseConv2D: true };
+
+/**
+ * Makes wasm's convolutions as large as TensorFlow.js takes them for.
+ *
+ * XNNPACK finds the size of the outcome by itself. Where a stride is longer than the filter or sides differ it comes to another, and writes nothing or
+ * beyond the tensor's memory; it gets an image then on which both agree.
+ */
+export function registerFitted(library: typeof tf): void {
+  for (const [name, depthwise] of Object.entries(KERNELS)) {
+    const { kernelFunc } = library.getKernel(name, 'wasm');
+    registerComposed<Record<string, tf.TensorInfo>, Attrs>(library, name, (inputs, { run, wasm, attrs }) => {
+      const { x, filter } = inputs as { x: tf.TensorInfo; filter: tf.TensorInfo };
+      const { strides, dilations = 1, pad, dimRoundingMode } = attrs;
+      const shapes = [x.shape as Four, filter.shape as Four] as const;
+      if (process.env['DBG']) { const k=kernelFunc; void k; }
+      const call = (image: tf.TensorInfo, margins: Pad | number[][]): tf.TensorInfo =>
+        DBG(library, name, image, filter, strides, dilations, margins, dimRoundingMode, depthwise) || kernelFunc({
+          inputs: { ...inputs, x: image },
+          backend: wasm,
+          attrs: { ...attrs, pad: margins } as never,
+        }) as tf.TensorInfo;
+      const info = library.backend_util.computeConv2DInfo(...shapes, strides, dilations, pad, dimRoundingMode, depthwise);
+      const margins = needed(info);
+      if (agrees(info, pad, margins)) return call(x, pad);
+      const image = paddedBy(run, x, ...margins);
+      return call(image.x, image.pad);
+    });
+  }
+}
+
+/** The margins with which windows fit exactly. */
+export function needed(info: tf.backend_util.Conv2DInfo): [Margin, Margin] {
+  const { top, left } = info.padInfo;
+  return [
+    [top, info.effectiveFilterHeight + (info.outHeight - 1) * info.strideHeight - info.inHeight - top],
+    [left, info.effectiveFilterWidth + (info.outWidth - 1) * info.strideWidth - info.inWidth - left],
+  ];
+}
+
+/** Whether XNNPACK finds the same size: with less than a stride to spare on each side. */
+export function agrees(info: tf.backend_util.Conv2DInfo, pad: unknown, [rows, columns]: readonly [Margin, Margin]): boolean {
+  if (pad === 'same') return info.strideHeight <= info.effectiveFilterHeight && info.strideWidth <= info.effectiveFilterWidth;
+  const spare = [info.padInfo.bottom - rows[1], info.padInfo.right - columns[1]] as const;
+  return spare[0] >= 0 && spare[1] >= 0 && spare[0] < info.strideHeight && spare[1] < info.strideWidth;
+}
+
+function DBG(library: any, name: any, x: any, filter: any, strides: any, dilations: any, pad: any, mode: any, dw: any): any {
+  const i = library.backend_util.computeConv2DInfo(x.shape, filter.shape, strides, dilations, pad, mode, dw);
+  const f = (n: number, k: number, s: number, a: number, b: number) => Math.floor((n + a + b - k) / s) + 1;
+  const [h, w] = pad === 'same' ? [Math.ceil(i.inHeight / i.strideHeight), Math.ceil(i.inWidth / i.strideWidth)] : [f(i.inHeight, i.effectiveFilterHeight, i.strideHeight, i.padInfo.top, i.padInfo.bottom), f(i.inWidth, i.effectiveFilterWidth, i.strideWidth, i.padInfo.left, i.padInfo.right)];
+  if (h !== i.outHeight || w !== i.outWidth || Object.values(i.padInfo).some((v: any) => v < 0) || !x.shape.every((v: any) => v > 0) || !filter.shape.every((v: any) => v > 0)) console.log('MISFIT', name, JSON.stringify([x.shape, filter.shape, strides, dilations, pad, i.outShape, h, w, i.padInfo]));
+  return undefined;
+}
