@@ -12,6 +12,8 @@ export type EngineName = 'node' | 'webgpu' | 'wasm' | 'cpu';
 export interface EngineOptions {
   /** For `node`: what to compute on. A GPU that was asked for is used, or refused with what could not be loaded. */
   readonly device?: 'cpu' | 'gpu';
+  /** For `wasm` in a browser: the folder that its .wasm files are served from; beside the page, unless given. */
+  readonly wasmPath?: string;
 }
 
 /** A chosen engine: what it is, what it runs on, why it was chosen, and its TensorFlow.js. */
@@ -23,9 +25,14 @@ export interface Engine extends Opened {
 
 /** How each is opened; what it needs is imported only then. */
 const OPENERS: Readonly<Record<EngineName, (options: EngineOptions) => Promise<Opened>>> = {
-  node: async (options) => (await import('./node/node.js')).openNode(options),
+  node: async (options) => {
+    // In a browser's bundle the module is left out (package.json, "browser").
+    const { openNode } = (await import('./node/node.js')) as Partial<typeof import('./node/node.js')>;
+    if (!openNode) throw new EngineError('it needs Node');
+    return openNode(options);
+  },
   webgpu: async () => (await import('./webgpu/webgpu.js')).openWebgpu(),
-  wasm: async () => (await import('./wasm/wasm.js')).openWasm(),
+  wasm: async (options) => (await import('./wasm/wasm.js')).openWasm(options),
   cpu: async () => (await import('./cpu/cpu.js')).openCpu(),
 };
 
@@ -77,6 +84,10 @@ async function best(options: EngineOptions): Promise<Engine> {
   for (const name of PREFERRED['process' in globalThis ? 'node' : 'browser']) {
     try {
       const opened = await engine(name, options);
+      if (opened.about.endsWith('software, slow')) {
+        opened.close?.();
+        throw new EngineError(`'${name}' runs on ${opened.about}`);
+      }
       return { ...opened, why: reasons.join('; ') || 'the best there is here' };
     } catch (error) {
       // A GPU that was asked for is not to be done without.

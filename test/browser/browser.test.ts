@@ -23,7 +23,13 @@ describe('the package in a bundle', () => {
     const packageOf = (file: string): string[] => /node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(file)?.slice(1) ?? [];
 
     expect(warnings).toStrictEqual([]);
-    expect([...new Set(atStart(entry).flatMap(packageOf))].sort()).toStrictEqual(['gradstream', 'ix', 'pure-rand', 'rxjs', 'tslib']);
+    expect([...new Set(atStart(entry).flatMap(packageOf))].sort()).toStrictEqual([
+      'gradstream',
+      'ix',
+      'pure-rand',
+      'rxjs',
+      'tslib',
+    ]);
     const packages = new Set(Object.keys(inputs).flatMap(packageOf));
     expect(packages).toContain('@tensorflow/tfjs-backend-wasm');
     for (const name of ['webgpu', '@tensorflow/tfjs-node-gpu', 'log-update']) expect(packages).not.toContain(name);
@@ -31,8 +37,8 @@ describe('the package in a bundle', () => {
 });
 
 describe.skipIf(missing)(`in a browser${missing}`, () => {
-  let site: Site;
-  let browser: Browser;
+  let site!: Site;
+  let browser!: Browser;
   let page: Page;
   const complaints: string[] = [];
   const trainOn = (name: 'wasm' | 'webgpu', steps: number): Promise<Report> =>
@@ -48,8 +54,8 @@ describe.skipIf(missing)(`in a browser${missing}`, () => {
     await page.waitForFunction('globalThis.trainOn');
   }, 60_000);
   afterAll(async () => {
-    await browser.close();
-    site.close();
+    await (browser as Browser | undefined)?.close();
+    (site as Site | undefined)?.close();
   });
 
   const steps = { wasm: 400, webgpu: 12 };

@@ -86,6 +86,6 @@ function load(folder: string, own: typeof tf): typeof tf {
   } catch (cause) {
     throw new EngineError(`TensorFlow could not be loaded: ${messageOf(cause)}; run \`${INSTALL}\` again`, { cause });
   }
-  if (own.findBackendFactory('tensorflow')) return library;
+  if (library.tensor === own.tensor) return library; // the engine is global, the classes are not
   throw new EngineError(`TensorFlow has loaded a second copy of @tensorflow/tfjs: run \`${INSTALL}\` again`);
 }

@@ -28,14 +28,20 @@ export function registerFitted(library: typeof tf): void {
       const { x, filter } = inputs as { x: tf.TensorInfo; filter: tf.TensorInfo };
       const { strides, dilations = 1, pad, dimRoundingMode } = attrs;
       const shapes = [x.shape as Four, filter.shape as Four] as const;
-      if (process.env['DBG']) { const k=kernelFunc; void k; }
       const call = (image: tf.TensorInfo, margins: Pad | number[][]): tf.TensorInfo =>
-        DBG(library, name, image, filter, strides, dilations, margins, dimRoundingMode, depthwise) || kernelFunc({
+        kernelFunc({
           inputs: { ...inputs, x: image },
           backend: wasm,
           attrs: { ...attrs, pad: margins } as never,
         }) as tf.TensorInfo;
       const info = library.backend_util.computeConv2DInfo(...shapes, strides, dilations, pad, dimRoundingMode, depthwise);
+      library.util.assert(
+        info.outShape.every((length) => length >= 0),
+        () => `${name}: the image of ${x.shape.join('×')} is too small for a filter of ${filter.shape.join('×')}`,
+      );
+      // XNNPACK takes nothing empty, and a sum over nothing is 0.
+      if ([...x.shape, ...filter.shape, ...info.outShape].includes(0))
+        return run('Fill', {}, { shape: info.outShape, value: 0, dtype: 'float32' });
       const margins = needed(info);
       if (agrees(info, pad, margins)) return call(x, pad);
       const image = paddedBy(run, x, ...margins);
@@ -58,12 +64,4 @@ export function agrees(info: tf.backend_util.Conv2DInfo, pad: unknown, [rows, co
   if (pad === 'same') return info.strideHeight <= info.effectiveFilterHeight && info.strideWidth <= info.effectiveFilterWidth;
   const spare = [info.padInfo.bottom - rows[1], info.padInfo.right - columns[1]] as const;
   return spare[0] >= 0 && spare[1] >= 0 && spare[0] < info.strideHeight && spare[1] < info.strideWidth;
-}
-
-function DBG(library: any, name: any, x: any, filter: any, strides: any, dilations: any, pad: any, mode: any, dw: any): any {
-  const i = library.backend_util.computeConv2DInfo(x.shape, filter.shape, strides, dilations, pad, mode, dw);
-  const f = (n: number, k: number, s: number, a: number, b: number) => Math.floor((n + a + b - k) / s) + 1;
-  const [h, w] = pad === 'same' ? [Math.ceil(i.inHeight / i.strideHeight), Math.ceil(i.inWidth / i.strideWidth)] : [f(i.inHeight, i.effectiveFilterHeight, i.strideHeight, i.padInfo.top, i.padInfo.bottom), f(i.inWidth, i.effectiveFilterWidth, i.strideWidth, i.padInfo.left, i.padInfo.right)];
-  if (h !== i.outHeight || w !== i.outWidth || Object.values(i.padInfo).some((v: any) => v < 0) || !x.shape.every((v: any) => v > 0) || !filter.shape.every((v: any) => v > 0)) console.log('MISFIT', name, JSON.stringify([x.shape, filter.shape, strides, dilations, pad, i.outShape, h, w, i.padInfo]));
-  return undefined;
 }

@@ -20,7 +20,7 @@ export function paddedBy(
   const begin = margins.map(([before]) => Math.max(0, -before));
   const size = margins.map(([, after], axis) => x.shape[axis]! - begin[axis]! - Math.max(0, -after));
   if (size.every((length) => length > 0)) return { x: run('Slice', { x }, { begin, size }), pad };
-  // Nothing but margin; XNNPACK takes no image of no size.
+  // Nothing is left but margin.
   const shape = margins.map(([before, after], axis) => x.shape[axis]! + before + after);
   return { x: run('Fill', {}, { shape, value: 0, dtype: 'float32' }), pad: margins.map(() => [...NONE]) };
 }

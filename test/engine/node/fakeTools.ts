@@ -19,7 +19,7 @@ const TOOLS: Readonly<Record<Tool, string>> = {
 case "$*" in
   *"pip download"*)
     eval "$DURING_DOWNLOAD"
-    echo 'Downloading fake.whl (2.0 MB)'; echo wheel > pip/fake.whl ;;
+    echo 'Downloading fake.whl (2.0 MB)'; echo wheel > fake.whl ;;
   -c*whl*)
     eval "$DURING_UNPACK"
     mkdir -p "$4/tensorflow/include" "$4/fake.dist-info" "$4/nvidia/cudnn/lib"

@@ -25,14 +25,14 @@ const used = () => {
 };
 
 describe.skipIf(missing)(`webgpu${missing}`, () => {
-  let opened: Opened;
+  let opened!: Opened;
   const open = async (): Promise<void> => {
     opened = await openWebgpu();
     useTensorFlow(opened.tf);
   };
   beforeAll(open);
   afterAll(async () => {
-    opened.close!();
+    (opened as Opened | undefined)?.close!();
     await engine('cpu');
   });
 

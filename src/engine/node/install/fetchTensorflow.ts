@@ -2,7 +2,9 @@ import { copyFile, link, mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Device } from '../place.js';
-import { fetchWheel, sizesIn, type Report } from './fetchWheel.js';
+import type { Report } from './downloadWheel.js';
+import { fetchWheel } from './fetchWheel.js';
+import { sizesIn } from './files.js';
 import { InstallError } from './installError.js';
 
 /** What to fetch, and how. */
@@ -16,7 +18,7 @@ export interface TensorflowOptions {
 
 /** Of TensorFlow's 11 000 headers the binding needs those of the C interface. */
 const TENSORFLOW =
-  /^tensorflow\/libtensorflow_\w+\.so|^tensorflow\/include\/(tensorflow\/c|tensorflow\/core\/platform|tsl\/platform|absl\/base|xla\/tsl\/c)\/|METADATA$/;
+  /^tensorflow\/libtensorflow_\w+\.so|^tensorflow\/include\/(tensorflow\/c|tensorflow\/core\/platform|tsl\/(c|platform)|absl\/base|xla\/tsl\/c)\/|METADATA$/;
 const CUDA = /^nvidia\/[^/]+\/lib\/[^/]+\.so|^nvidia\/cuda_nvcc\/(bin\/ptxas|nvvm\/libdevice\/)/;
 
 /** The folders with TensorFlow and, for a GPU, the CUDA libraries that its wheel asks for: fetched, or kept from before. */

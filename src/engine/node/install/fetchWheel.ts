@@ -1,12 +1,9 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { TOOLS, wheelPlatforms } from './requirements.js';
-import { runTool } from './runTool.js';
+import { downloadWheel, type Report } from './downloadWheel.js';
+import { sizesIn, type Sizes } from './files.js';
 import { unpack } from './unpack.js';
-
-/** Hears what is under way, again and again. */
-export type Report = (what: string, megabytes: number, ofMegabytes: number | undefined) => void;
 
 /** What to fetch, and how. */
 export interface WheelOptions {
@@ -20,67 +17,35 @@ export interface WheelOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A Python whose wheels every TensorFlow from 2.12 to 2.21 has; no Python code of theirs is run. */
-const PYTHON = ['--implementation', 'cp', '--python-version', '3.11', '--abi', 'cp311', '--only-binary', ':all:'];
-const POLL_MS = 500;
+/** The list of what was unpacked, beside it. */
 const LIST = 'files.json';
 
-type Sizes = Record<string, number>;
-
 /**
- * The folder with what is needed of a wheel; it is downloaded if it is not there yet or is incomplete.
+ * The folder with what is needed of a wheel; it is downloaded if it is not there yet or is not whole.
  *
- * pip checks the hash of what it downloads; what is unpacked is moved into place whole, with a list of the files and their sizes.
+ * What was downloaded and unpacked is moved into place whole, with a list of its files and their sizes.
  *
- * @throws {@link InstallError} (rejects) with pip's own words, if it cannot be had.
+ * @throws {@link InstallError} (rejects) if it cannot be had.
  */
 export async function fetchWheel({ requirement, files, downloads, report, signal }: WheelOptions): Promise<string> {
   const kept = join(downloads, `${requirement.replaceAll(/[^\w.]+/g, '-')}-${process.arch}`);
+  report(requirement, 0, undefined);
   if (await isWhole(kept, files)) return kept;
 
-  report(requirement, 0, undefined);
   const partial = `${kept}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(join(partial, 'pip'), { recursive: true });
-  let total: number | undefined;
-  const watch = setInterval(
-    () =>
-      void megabytesIn(join(partial, 'pip')).then((size) => report(requirement, Math.min(size, total ?? size), total)),
-    POLL_MS,
-  );
+  const download = join(partial, 'download');
   try {
-    const platforms = wheelPlatforms().flatMap((platform) => ['--platform', platform]);
-    const where = ['--no-cache-dir', '--progress-bar', 'off', '--dest', 'pip'];
-    await runTool(
-      TOOLS.python.command,
-      ['-m', 'pip', 'download', '--no-deps', ...where, ...PYTHON, ...platforms, requirement],
-      {
-        cwd: partial,
-        missing: TOOLS.python.missing,
-        failing: 'check the network and the version, and run the command again',
-        // Newer pips then go on with a download that was cut off; its own folder for what is half done, so that it can be watched and does not fill /tmp.
-        env: { PIP_RESUME_RETRIES: '5', TMPDIR: join(partial, 'pip') },
-        onOutput: (text) => (total = Number(/Downloading .*\(([\d.]+) MB\)/.exec(text)?.[1] ?? total) || undefined),
-        signal,
-      },
-    );
+    await rm(partial, { recursive: true, force: true }); // of an install that was killed
+    await mkdir(download, { recursive: true });
+    await unpack(await downloadWheel(requirement, download, report, signal), partial, files, signal);
+    await rm(download, { recursive: true });
+    await writeFile(join(partial, LIST), JSON.stringify({ pattern: files.source, sizes: await sizesIn(partial) }));
+    await rm(kept, { recursive: true, force: true });
+    await rename(partial, kept);
   } finally {
-    clearInterval(watch);
+    await rm(partial, { recursive: true, force: true });
   }
-  const wheel = (await readdir(join(partial, 'pip'))).find((name) => name.endsWith('.whl'))!;
-  await unpack(join(partial, 'pip', wheel), partial, files, signal);
-  await rm(join(partial, 'pip'), { recursive: true });
-  await writeFile(join(partial, LIST), JSON.stringify({ pattern: files.source, sizes: await sizesIn(partial) }));
-  await rm(kept, { recursive: true, force: true });
-  await rename(partial, kept);
   return kept;
-}
-
-/** The files in a folder and in those below it, with their sizes. */
-export async function sizesIn(folder: string): Promise<Sizes> {
-  const names = await readdir(folder, { recursive: true });
-  const found = await Promise.all(names.map(async (name) => ({ name, about: await stat(join(folder, name)) })));
-  return Object.fromEntries(found.filter(({ about }) => about.isFile()).map(({ name, about }) => [name, about.size]));
 }
 
 /** Whether a folder has all that the pattern takes of the wheel, at full length. */
@@ -92,9 +57,4 @@ async function isWhole(folder: string, files: RegExp): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function megabytesIn(folder: string): Promise<number> {
-  const sizes = await sizesIn(folder).catch(() => ({})); // pip moves files about meanwhile
-  return Object.values(sizes).reduce((sum, size) => sum + size, 0) / 1e6;
 }

@@ -2,12 +2,13 @@
 export class InstallError extends Error {
   override readonly name = 'InstallError';
 
+  /** `said` is what a tool has printed; the message ends with it. */
   constructor(
     message: string,
     readonly remedy: string,
-    options?: ErrorOptions,
+    { said, cause }: { said?: string; cause?: unknown } = {},
   ) {
-    super(`${message}: ${remedy}`, options);
+    super(`${message}: ${remedy}${said ? `\n${said.trim().replaceAll(/^/gm, '  ')}` : ''}`, { cause });
   }
 }
 

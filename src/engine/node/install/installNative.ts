@@ -112,8 +112,7 @@ async function install(
     await compileBinding(staging, fetched[0]!, signal);
     tell(5, 'computing with it');
     const { result, log } = await loadQuietly(staging, {}, signal);
-    if (!result)
-      throw new InstallError(`what was built does not work:\n  ${log.trim()}\n`, 'try `--tensorflow 2.21.0`');
+    if (!result) throw new InstallError('what was built does not work', 'try `--tensorflow 2.21.0`', { said: log });
     signal?.throwIfAborted();
     tell(6, 'moving it into place');
     await writeFile(join(staging, 'build.json'), JSON.stringify(build));

@@ -45,10 +45,9 @@ export function runTool(tool: string, args: readonly string[], options: ToolOpti
     child.on('close', (code, killedBy) => {
       if (code === 0) return resolve(printed);
       if (/no space left|ENOSPC/i.test(printed)) return reject(diskFull(cwd));
-      const said = printed.trim().split('\n').slice(-LAST_LINES).join('\n  ');
-      reject(
-        new InstallError(`${tool} ${args[0] ?? ''} failed (${killedBy ?? `exit ${code}`}):\n  ${said}\n`, failing),
-      );
+      const what = [tool, ...args.filter((arg) => /^[a-z]+$/.test(arg)).slice(0, 2)].join(' ');
+      const said = printed.trim().split('\n').slice(-LAST_LINES).join('\n');
+      reject(new InstallError(`${what} failed (${killedBy ?? `exit ${code}`})`, failing, { said }));
     });
   });
 }
