@@ -1,5 +1,6 @@
 // Engine
 export { engine, useTensorFlow, type Engine, type EngineName, type EngineOptions } from './engine/engine.js';
+export { InstallError } from './engine/node/install/installError.js';
 
 // Trainer
 export { evaluate, type EvaluateOptions } from './trainer/evaluate.js';
