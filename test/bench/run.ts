@@ -16,11 +16,11 @@ const MICRO_BATCH = 32;
 const K = 4;
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const shipped = await wasmKernels(); // before any engine has been opened
 const rows: Record<string, string | number>[] = [];
 
 for (const kind of models.split(',').filter(Boolean) as BenchModel[]) {
   const name = engineName as EngineName;
-  const shipped = await wasmKernels();
   const { tf } = await engine(name);
   const own = await wasmKernels();
   const data = makeBatches(kind, 32, MICRO_BATCH);

@@ -13,8 +13,13 @@ type Call = Parameters<tf.KernelFunc>[0];
 
 /** They look at the data's owners, never at the data. */
 const BLIND = new Set(['Identity', 'Reshape']);
+const always = (): boolean => true;
 /** What else wasm does wrong without a word. */
 const UNABLE: Readonly<Record<string, (call: Call, library: typeof tf) => boolean>> = {
+  Conv3DBackpropInputV2: always,
+  Dilation2D: always,
+  Dilation2DBackpropFilter: always,
+  Dilation2DBackpropInput: always,
   Bincount: ({ inputs }) => inputs['x']!.shape.length !== 1,
   Fill: ({ attrs }) => typeof attrs!['value'] === 'string',
   AvgPool: isOddPool,

@@ -14,6 +14,7 @@ import { registerIdentity } from './identity.js';
 import { registerMatMul } from './matMul.js';
 import { registerMaxPoolGrad } from './maxPoolGrad.js';
 import { registerOnCpu } from './onCpu.js';
+import { registerResizeNearestNeighborGrad } from './resizeNearestNeighborGrad.js';
 import { registerSlice } from './slice.js';
 import { registerSplitV } from './splitV.js';
 import { registerUnsortedSegmentSum } from './unsortedSegmentSum.js';
@@ -30,6 +31,7 @@ const KERNELS = [
   registerIdentity,
   registerMatMul,
   registerMaxPoolGrad,
+  registerResizeNearestNeighborGrad,
   registerSlice,
   registerSplitV,
   registerUnsortedSegmentSum,

