@@ -36,6 +36,9 @@ export interface Call<Attrs> {
   readonly attrs: Attrs;
 }
 
+/** Computes a kernel's result of its inputs. */
+type Body<In, Attrs> = (inputs: In, call: Call<Attrs>) => tf.TensorInfo;
+
 /**
  * Registers a kernel for wasm that is made of others.
  *
@@ -44,7 +47,7 @@ export interface Call<Attrs> {
 export function registerComposed<In extends object, Attrs>(
   library: typeof tf,
   kernelName: string,
-  body: (inputs: In, call: Call<Attrs>) => tf.TensorInfo,
+  body: Body<In, Attrs>,
 ): void {
   const shipped = library.getKernel(kernelName, 'wasm');
   if (shipped) library.unregisterKernel(kernelName, 'wasm');

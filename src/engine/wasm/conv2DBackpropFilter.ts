@@ -24,9 +24,7 @@ export function registerConv2DBackpropFilter(library: typeof tf): void {
       pad,
       dimRoundingMode,
     );
-    const image = paddedBy(
-      run,
-      run('Transpose', { x }, { perm: [3, 1, 2, 0] }), ...needed(info));
+    const image = paddedBy(run, run('Transpose', { x }, { perm: [3, 1, 2, 0] }), ...needed(info));
     const filter = run('Transpose', { x: dy }, { perm: [1, 2, 0, 3] });
     const dilations = [info.strideHeight, info.strideWidth];
     const result = run('Conv2D', { x: image.x, filter }, { strides: 1, dilations, pad: image.pad, dataFormat: 'NHWC' });

@@ -34,9 +34,7 @@ export function registerDepthwiseConv2dNativeBackpropFilter(library: typeof tf):
         info.inWidth,
         batchSize * inChannels,
       ]);
-      const image = paddedBy(
-        run,
-        columns, ...needed(info));
+      const image = paddedBy(run, columns, ...needed(info));
       const filter = shaped(run('Transpose', { x: dy }, { perm: [1, 2, 0, 3] }), [
         info.outHeight,
         info.outWidth,

@@ -12,18 +12,22 @@ type Operand = { x: tf.TensorInfo; letters: number[] };
  * own].
  */
 export function registerEinsum(library: typeof tf): void {
-  registerComposed<tf.TensorInfo[], { equation: string }>(library, 'Einsum', (tensors, { run, attrs: { equation } }) => {
-    const { allDims, summedDims, idDims } = library.backend_util.decodeEinsumEquation(equation, tensors.length);
-    library.backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors as tf.Tensor[]);
-    const result = allDims.map((_, letter) => letter).filter((letter) => !summedDims.includes(letter));
-    const operands = tensors.map((x, i): Operand => {
-      const others = idDims.flatMap((letters, other) => (other === i ? [] : letters));
-      const needed = (letter: number) => result.includes(letter) || others.includes(letter);
-      return summed(run, { x, letters: idDims[i]! }, needed);
-    });
-    const whole = operands.length === 1 ? operands[0]! : contracted(run, operands as [Operand, Operand], result);
-    return arranged(run, whole, result).x;
-  });
+  registerComposed<tf.TensorInfo[], { equation: string }>(
+    library,
+    'Einsum',
+    (tensors, { run, attrs: { equation } }) => {
+      const { allDims, summedDims, idDims } = library.backend_util.decodeEinsumEquation(equation, tensors.length);
+      library.backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors as tf.Tensor[]);
+      const result = allDims.map((_, letter) => letter).filter((letter) => !summedDims.includes(letter));
+      const operands = tensors.map((x, i): Operand => {
+        const others = idDims.flatMap((letters, other) => (other === i ? [] : letters));
+        const needed = (letter: number) => result.includes(letter) || others.includes(letter);
+        return summed(run, { x, letters: idDims[i]! }, needed);
+      });
+      const whole = operands.length === 1 ? operands[0]! : contracted(run, operands as [Operand, Operand], result);
+      return arranged(run, whole, result).x;
+    },
+  );
 }
 
 function summed(run: Run, { x, letters }: Operand, needed: (letter: number) => boolean): Operand {

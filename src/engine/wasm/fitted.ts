@@ -7,7 +7,7 @@ type Four = [number, number, number, number];
 type Pad = number | 'same' | 'valid' | tf.backend_util.ExplicitPadding;
 type Attrs = {
   strides: number | [number, number];
-  dilations?: number | [number, number];
+  dilations?: number | [number, number] | null;
   pad: Pad;
   dimRoundingMode?: 'floor' | 'round' | 'ceil';
 };
@@ -26,7 +26,8 @@ export function registerFitted(library: typeof tf): void {
     const { kernelFunc } = library.getKernel(name, 'wasm');
     registerComposed<Record<string, tf.TensorInfo>, Attrs>(library, name, (inputs, { run, wasm, attrs }) => {
       const { x, filter } = inputs as { x: tf.TensorInfo; filter: tf.TensorInfo };
-      const { strides, dilations = 1, pad, dimRoundingMode } = attrs;
+      const { strides, pad, dimRoundingMode } = attrs;
+      const dilations = attrs.dilations ?? 1; // layers pass null
       const shapes = [x.shape as Four, filter.shape as Four] as const;
       const call = (image: tf.TensorInfo, margins: Pad | number[][]): tf.TensorInfo =>
         kernelFunc({
@@ -34,7 +35,14 @@ export function registerFitted(library: typeof tf): void {
           backend: wasm,
           attrs: { ...attrs, pad: margins } as never,
         }) as tf.TensorInfo;
-      const info = library.backend_util.computeConv2DInfo(...shapes, strides, dilations, pad, dimRoundingMode, depthwise);
+      const info = library.backend_util.computeConv2DInfo(
+        ...shapes,
+        strides,
+        dilations,
+        pad,
+        dimRoundingMode,
+        depthwise,
+      );
       library.util.assert(
         info.outShape.every((length) => length >= 0),
         () => `${name}: the image of ${x.shape.join('×')} is too small for a filter of ${filter.shape.join('×')}`,
@@ -60,8 +68,13 @@ export function needed(info: tf.backend_util.Conv2DInfo): [Margin, Margin] {
 }
 
 /** Whether XNNPACK finds the same size: with less than a stride to spare on each side. */
-export function agrees(info: tf.backend_util.Conv2DInfo, pad: unknown, [rows, columns]: readonly [Margin, Margin]): boolean {
-  if (pad === 'same') return info.strideHeight <= info.effectiveFilterHeight && info.strideWidth <= info.effectiveFilterWidth;
+export function agrees(
+  info: tf.backend_util.Conv2DInfo,
+  pad: unknown,
+  [rows, columns]: readonly [Margin, Margin],
+): boolean {
+  if (pad === 'same')
+    return info.strideHeight <= info.effectiveFilterHeight && info.strideWidth <= info.effectiveFilterWidth;
   const spare = [info.padInfo.bottom - rows[1], info.padInfo.right - columns[1]] as const;
   return spare[0] >= 0 && spare[1] >= 0 && spare[0] < info.strideHeight && spare[1] < info.strideWidth;
 }

@@ -28,7 +28,8 @@ export function registerFused(library: typeof tf): void {
   for (const [fused, kernel] of Object.entries(UNFUSED)) {
     const { kernelFunc } = library.getKernel(fused, 'wasm');
     registerComposed<Inputs, Attrs>(library, fused, (inputs, { run, wasm, attrs }) => {
-      if (!mustSplit(inputs, attrs, wasm)) return kernelFunc({ inputs, backend: wasm, attrs: attrs as never }) as tf.TensorInfo;
+      if (!mustSplit(inputs, attrs, wasm))
+        return kernelFunc({ inputs, backend: wasm, attrs: attrs as never }) as tf.TensorInfo;
       const { bias, preluActivationWeights: alpha, ...operands } = inputs;
       // With channels first a vector stands for channels, not for columns.
       const first = attrs.dataFormat === 'NCHW';

@@ -2,8 +2,9 @@ import type * as tf from '@tensorflow/tfjs';
 
 import type { Wasm } from './composed.js';
 
-type Backend = Pick<Wasm, 'typedArrayFromHeap'> & {
-  readSync(this: Wasm, dataId: object, start?: number, end?: number): tf.backend_util.BackendValues;
+type Backend = {
+  typedArrayFromHeap: (this: Wasm, tensor: tf.TensorInfo) => ReturnType<Wasm['typedArrayFromHeap']>;
+  readSync: (this: Wasm, dataId: object, start?: number, end?: number) => tf.backend_util.BackendValues;
 };
 type Held = { dtype: tf.DataType; shape: number[] };
 
@@ -20,7 +21,7 @@ export function holdComplex(library: typeof tf, backend: object): void {
     shape: [2 * library.util.sizeFromShape(shape)],
     dtype: 'float32',
   });
-  shipped.typedArrayFromHeap = function (this: Wasm, x) {
+  shipped.typedArrayFromHeap = function (x) {
     return typedArrayFromHeap.call(this, x.dtype === 'complex64' ? asFloats(x) : x);
   };
   shipped.readSync = function (dataId, start, end) {

@@ -84,7 +84,9 @@ function onCpu(library: typeof tf, kernelName: string, call: Call): tf.TensorInf
   };
   const enter = ({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo => {
     const values = wasm.readSync(dataId);
-    if (dtype !== 'complex64') return own(cpu.makeTensorInfo(shape, dtype, values));
+    // Some kernels ask for the rank, which only tensors have.
+    if (dtype !== 'complex64')
+      return Object.assign(own(cpu.makeTensorInfo(shape, dtype, values)), { rank: shape.length });
     const parts = library.backend_util.splitRealAndImagArrays(values as Float32Array);
     const real = own(cpu.makeTensorInfo(shape, 'float32', parts.real));
     const imag = own(cpu.makeTensorInfo(shape, 'float32', parts.imag));

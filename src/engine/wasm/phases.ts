@@ -44,7 +44,12 @@ export function phases(info: tf.backend_util.Conv2DInfo): Phases {
     taps: (run, filter) => {
       const [height, width, ...channels] = filter.shape as [number, number, number, number];
       const more = [rows.taps * rows.stride - height, columns.taps * columns.stride - width] as const;
-      const paddings = [[0, more[0]], [0, more[1]], [0, 0], [0, 0]];
+      const paddings = [
+        [0, more[0]],
+        [0, more[1]],
+        [0, 0],
+        [0, 0],
+      ];
       const x = more[0] || more[1] ? run('PadV2', { x: filter }, { paddings, constantValue: 0 }) : filter;
       const split = [rows.taps, rows.stride, columns.taps, columns.stride, ...channels];
       return run('Reverse', { x: shaped(x, split) }, { dims: [0, 2] });

@@ -25,7 +25,11 @@ export function product(
   const whole = batchesOfB === 1 && (packedAs.get(b.dataId) ?? `${k},${m}`) === `${k},${m}`;
   if (whole) {
     packedAs.set(b.dataId, `${k},${m}`);
-    const [left, right, out] = [a, b, result].map(({ dataId }) => wasm.dataIdMap.get(dataId).id) as [number, number, number];
+    const [left, right, out] = [a, b, result].map(({ dataId }) => wasm.dataIdMap.get(dataId).id) as [
+      number,
+      number,
+      number,
+    ];
     multiply(left, shapes[0], right, shapes[1], out);
     return result;
   }

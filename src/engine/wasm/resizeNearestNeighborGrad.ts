@@ -5,7 +5,7 @@ import { registerComposed } from './composed.js';
 type Inputs = { images: tf.TensorInfo; dy: tf.TensorInfo };
 type Shape = [batch: number, height: number, width: number, channels: number];
 
-/** Makes wasm's gradient of upsampling right for more than one image: the shipped kernel reads the others' from the wrong place. */
+/** Makes wasm's gradient of upsampling right for images of one row or column, whose gradient the shipped kernel loses where corners are aligned. */
 export function registerResizeNearestNeighborGrad(library: typeof tf): void {
   registerComposed<Inputs, { alignCorners: boolean }>(
     library,
@@ -30,11 +30,12 @@ export function registerResizeNearestNeighborGrad(library: typeof tf): void {
   );
 }
 
-/** Which line of the image each line of the resized one was taken from. */
+/** Which line of the image each line of the resized one was taken from; in floats, as it was done. */
 function sources(size: number, toSize: number, alignCorners: boolean): number[] {
   const aligned = alignCorners && toSize > 1;
-  const scale = aligned ? (size - 1) / (toSize - 1) : size / toSize;
-  return Array.from({ length: toSize }, (_, line) =>
-    Math.min(size - 1, alignCorners ? Math.round(line * scale) : Math.floor(line * scale)),
-  );
+  const scale = Math.fround(aligned ? (size - 1) / (toSize - 1) : size / toSize);
+  return Array.from({ length: toSize }, (_, line) => {
+    const place = Math.fround(line * scale);
+    return Math.min(size - 1, alignCorners ? Math.round(place) : Math.floor(place));
+  });
 }

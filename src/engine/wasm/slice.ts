@@ -9,7 +9,10 @@ export function registerSlice(library: typeof tf): void {
   const shipped = library.getKernel('Slice', 'wasm').kernelFunc;
   registerComposed<{ x: tf.TensorInfo }, Attrs>(library, 'Slice', ({ x }, { wasm, attrs }) => {
     const { parseSliceParams, assertParamsValid } = library.slice_util;
-    assertParamsValid(x as tf.Tensor, ...(parseSliceParams(x as tf.Tensor, attrs.begin, attrs.size) as [number[], number[]]));
+    assertParamsValid(
+      x as tf.Tensor,
+      ...(parseSliceParams(x as tf.Tensor, attrs.begin, attrs.size) as [number[], number[]]),
+    );
     return shipped({ inputs: { x }, backend: wasm, attrs }) as tf.TensorInfo;
   });
 }

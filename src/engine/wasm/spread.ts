@@ -15,7 +15,11 @@ export function spread(run: Run, filter: tf.TensorInfo, dilations: number | read
     [0, columns - 1],
     [0, 0],
   ];
-  const padded = shaped(run('PadV2', { x }, { paddings, constantValue: 0 }), [height * rows, width * columns, ...channels]);
+  const padded = shaped(run('PadV2', { x }, { paddings, constantValue: 0 }), [
+    height * rows,
+    width * columns,
+    ...channels,
+  ]);
   const size = [height * rows - rows + 1, width * columns - columns + 1, ...channels];
   return run('Slice', { x: padded }, { begin: [0, 0, 0, 0], size });
 }

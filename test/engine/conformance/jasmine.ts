@@ -17,7 +17,9 @@ type Environment = {
 
 /** Runs under jasmine what `declare` declares, in its order. */
 export async function runUnderJasmine(declare: () => Promise<void>): Promise<Outcome[]> {
-  const core = createRequire(import.meta.url)('jasmine-core') as { noGlobals(): { jasmine: { getEnv(): Environment } } };
+  const core = createRequire(import.meta.url)('jasmine-core') as {
+    noGlobals(): { jasmine: { getEnv(): Environment } };
+  };
   const globals = core.noGlobals();
   Object.assign(globalThis, globals);
   const environment = globals.jasmine.getEnv();

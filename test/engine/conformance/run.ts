@@ -41,7 +41,9 @@ const { passed, failed, skipped, unexpected, mended } = compare(await outcomesOn
 
 for (const outcome of failed) console.log(`fails: ${outcome.name}: ${expected[outcome.name] ?? outcome.message}`);
 for (const test of mended) console.log(`passes now, take it off the list: ${test}`);
-console.log(`${name}: ${passed} passed, ${failed.length} failed (${unexpected.length} of them new), ${skipped} skipped`);
+console.log(
+  `${name}: ${passed} passed, ${failed.length} failed (${unexpected.length} of them new), ${skipped} skipped`,
+);
 if (option === '--write') {
   const added = Object.fromEntries(unexpected.map((outcome) => [outcome.name, `TODO: ${outcome.message}`]));
   writeFileSync(file, `${JSON.stringify({ ...expected, ...added }, null, 2)}\n`);

@@ -37,10 +37,8 @@ export async function declareTests(environment: TestEnvironment): Promise<void> 
     packages: 'external',
     logLevel: 'error',
   });
-  compileFunction(outputFiles[0]!.text, ['require', 'module', 'exports', 'environment'])(
-    require,
-    { exports: {} },
-    {},
-    environment,
-  );
+  const run = compileFunction(outputFiles[0]!.text, ['require', 'module', 'exports', 'environment']) as (
+    ...values: unknown[]
+  ) => void;
+  run(require, { exports: {} }, {}, environment);
 }

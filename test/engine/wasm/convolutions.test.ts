@@ -155,7 +155,10 @@ describe('gradients of convolutions on wasm are those on cpu (property)', () => 
         // A window that lies in the margin has neither a maximum nor a mean.
         fc.pre(typeof pad === 'string' || filter.every((length) => pad < length));
         for (const pool of [tf.maxPool, tf.avgPool])
-          expectAsOnCpu((x: tf.Tensor4D) => pool<tf.Tensor4D>(x, filter, strides, pad), [{ shape: [batch, ...size, from] }]);
+          expectAsOnCpu(
+            (x: tf.Tensor4D) => pool<tf.Tensor4D>(x, filter, strides, pad),
+            [{ shape: [batch, ...size, from] }],
+          );
       }),
     );
   });

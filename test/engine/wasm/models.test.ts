@@ -33,7 +33,10 @@ class SelfAttention extends tf.layers.Layer {
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const x = [inputs].flat()[0]!;
     const [batch, length, size] = x.shape as [number, number, number];
-    const queries = tf.reshape(tf.matMul(tf.reshape(x, [batch * length, size]), this.kernel.read() as tf.Tensor2D), x.shape);
+    const queries = tf.reshape(
+      tf.matMul(tf.reshape(x, [batch * length, size]), this.kernel.read() as tf.Tensor2D),
+      x.shape,
+    );
     return tf.matMul(tf.softmax(tf.mul(tf.matMul(queries, x, false, true), 1 / Math.sqrt(size))), x);
   }
 }
@@ -55,8 +58,15 @@ const MODELS: Readonly<Record<string, { shape: number[]; body: () => tf.layers.L
   'a transposed conv net': {
     shape: IMAGE,
     body: () => [
-      layers.conv2dTranspose({ filters: 3, kernelSize: 3, strides: 2, padding: 'same', activation: 'tanh', ...weights() }),
-      layers.upSampling2d({ size: [2, 2] }),
+      layers.conv2dTranspose({
+        filters: 3,
+        kernelSize: 3,
+        strides: 2,
+        padding: 'same',
+        activation: 'tanh',
+        ...weights(),
+      }),
+      layers.upSampling2d({ size: [2, 2], interpolation: 'bilinear' }),
       layers.averagePooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
       layers.globalAveragePooling2d({}),
     ],
@@ -64,7 +74,13 @@ const MODELS: Readonly<Record<string, { shape: number[]; body: () => tf.layers.L
   'depthwise and separable convolutions': {
     shape: IMAGE,
     body: () => [
-      layers.depthwiseConv2d({ kernelSize: 3, depthMultiplier: 2, padding: 'same', activation: 'relu', ...depthwise() }),
+      layers.depthwiseConv2d({
+        kernelSize: 3,
+        depthMultiplier: 2,
+        padding: 'same',
+        activation: 'relu',
+        ...depthwise(),
+      }),
       layers.separableConv2d({
         filters: 4,
         kernelSize: 3,
@@ -118,16 +134,19 @@ function trained(kind: string): number[] {
   const model = tf.sequential();
   model.add(layers.inputLayer({ inputShape: shape }));
   [first!, ...others, layers.dense({ units: 3, ...weights() })].forEach((layer) => model.add(layer));
-  const optimizer = tf.train.momentum(0.05, 0.9);
+  const optimizer = tf.train.sgd(0.1);
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   const values = tf.tidy(() => {
     const words = shape === WORDS;
     const size = shape.reduce((product, length) => product * length, 4);
-    const xs = tf.tensor(Array.from({ length: size }, (_, i) => (words ? (i * 7) % 9 : Math.sin(i * 1.7))), [4, ...shape]);
+    const xs = tf.tensor(
+      Array.from({ length: size }, (_, i) => (words ? (i * 7) % 9 : Math.sin(i * 1.7))),
+      [4, ...shape],
+    );
     const ys = tf.oneHot(tf.tensor1d([0, 2, 1, 2], 'int32'), 3);
     const losses = Array.from({ length: 5 }, () => {
-      const loss = () => tf.losses.softmaxCrossEntropy(ys, model.apply(xs, { training: true }) as tf.Tensor) as tf.Scalar;
-      return optimizer.minimize(loss, true, variables)!.dataSync()[0]!;
+      const loss = () => tf.neg(tf.mean(tf.mul(ys, tf.logSoftmax(model.apply(xs, { training: true }) as tf.Tensor))));
+      return optimizer.minimize(loss as () => tf.Scalar, true, variables)!.dataSync()[0]!;
     });
     return [...losses, ...variables.flatMap((variable) => [...variable.dataSync()])];
   });

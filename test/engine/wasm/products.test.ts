@@ -87,13 +87,17 @@ describe('einsum on wasm', () => {
 
   it('is that of cpu for every kind of letters (property)', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...equations), fc.array(whole(1, 7), { minLength: 26, maxLength: 26 }), (equation, sizes) => {
-        const operands = equation.split('->')[0]!.split(',');
-        const inputs = operands.map((letters) => ({
-          shape: [...letters].map((letter) => sizes[letter.charCodeAt(0) - 'a'.charCodeAt(0)]!),
-        }));
-        expectValueAsOnCpu((...tensors: tf.Tensor[]) => tf.einsum(equation, ...tensors), inputs);
-      }),
+      fc.property(
+        fc.constantFrom(...equations),
+        fc.array(whole(1, 7), { minLength: 26, maxLength: 26 }),
+        (equation, sizes) => {
+          const operands = equation.split('->')[0]!.split(',');
+          const inputs = operands.map((letters) => ({
+            shape: [...letters].map((letter) => sizes[letter.charCodeAt(0) - 'a'.charCodeAt(0)]!),
+          }));
+          expectValueAsOnCpu((...tensors: tf.Tensor[]) => tf.einsum(equation, ...tensors), inputs);
+        },
+      ),
     );
   });
 });

@@ -58,7 +58,9 @@ export function expectAsOnCpu(f: Compute, inputs: readonly Input[], compute = va
   const wanted = on('cpu', () => compute(f, inputs));
   expect(actual.map((values) => values.length)).toStrictEqual(wanted.map((values) => values.length));
   const worst = wanted.flatMap((values, k) =>
-    values.map((value, i) => (Object.is(value, actual[k]![i]!) ? 0 : Math.abs(value - actual[k]![i]!) / (1 + Math.abs(value)))),
+    values.map((value, i) =>
+      Object.is(value, actual[k]![i]!) ? 0 : Math.abs(value - actual[k]![i]!) / (1 + Math.abs(value)),
+    ),
   );
   expect(worst.findIndex((error) => !(error < 1e-4))).toBe(-1);
 }
