@@ -14,6 +14,8 @@ export interface EngineOptions {
   readonly device?: 'cpu' | 'gpu';
   /** For `wasm` in a browser: the folder that its .wasm files are served from; beside the page, unless given. */
   readonly wasmPath?: string;
+  /** For `wasm` in Node: 1 unless given; more pay off for convolutions and large layers only. */
+  readonly threads?: number;
 }
 
 /** A chosen engine: what it is, what it runs on, why it was chosen, and its TensorFlow.js. */

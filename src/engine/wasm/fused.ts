@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { registerComposed, shaped, type Wasm } from './composed.js';
+import { packsAs } from './product.js';
 
 type Inputs = Record<string, tf.TensorInfo> & { bias?: tf.TensorInfo; preluActivationWeights?: tf.TensorInfo };
 type Attrs = {
@@ -52,5 +53,12 @@ function mustSplit({ a, b, bias }: Inputs, { dataFormat, transposeA, transposeB 
   // The shipped kernels ask for the rank of the data, which may once have had another shape.
   const ranks = bias ? [bias.shape.length, wasm.dataIdMap.get(bias.dataId).shape.length] : [1];
   const batches = [a, b].some((factor) => (factor?.shape.slice(0, -2) ?? []).some((length) => length !== 1));
-  return ranks.some((rank) => rank !== 1) || dataFormat === 'NCHW' || !!transposeA || !!transposeB || batches;
+  return (
+    ranks.some((rank) => rank !== 1) ||
+    dataFormat === 'NCHW' ||
+    !!transposeA ||
+    !!transposeB ||
+    batches ||
+    (!!b && !packsAs(b, ...(b.shape.slice(-2) as [number, number])))
+  );
 }

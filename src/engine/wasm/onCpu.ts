@@ -13,6 +13,7 @@ type Call = Parameters<tf.KernelFunc>[0];
 
 /** They look at the data's owners, never at the data. */
 const BLIND = new Set(['Identity', 'Reshape']);
+const ofNothing = ({ inputs }: Call): boolean => inputs['x']!.shape.includes(0);
 const always = (): boolean => true;
 /** What else wasm does wrong without a word. */
 const UNABLE: Readonly<Record<string, (call: Call, library: typeof tf) => boolean>> = {
@@ -22,6 +23,8 @@ const UNABLE: Readonly<Record<string, (call: Call, library: typeof tf) => boolea
   Dilation2DBackpropInput: always,
   Bincount: ({ inputs }) => inputs['x']!.shape.length !== 1,
   Fill: ({ attrs }) => typeof attrs!['value'] === 'string',
+  Prod: ofNothing,
+  Sum: ofNothing,
   AvgPool: isOddPool,
   MaxPool: isOddPool,
 };

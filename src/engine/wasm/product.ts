@@ -22,9 +22,7 @@ export function product(
   // One right factor for all: the left ones are one tall matrix.
   const [steps, rows] = batchesOfB === 1 ? [1, batchesOfA * n] : [count, n];
   const shapes = [bytes([1, rows, k]), bytes([1, k, m])] as const;
-  const whole = batchesOfB === 1 && (packedAs.get(b.dataId) ?? `${k},${m}`) === `${k},${m}`;
-  if (whole) {
-    packedAs.set(b.dataId, `${k},${m}`);
+  if (batchesOfB === 1 && packsAs(b, k, m)) {
     const [left, right, out] = [a, b, result].map(({ dataId }) => wasm.dataIdMap.get(dataId).id) as [
       number,
       number,
@@ -43,6 +41,13 @@ export function product(
     parts.forEach(({ forget }) => forget());
   }
   return result;
+}
+
+/** Whether a right factor may be multiplied as a whole: it was never packed in another shape. */
+export function packsAs({ dataId }: tf.TensorInfo, rows: number, columns: number): boolean {
+  const shape = `${rows},${columns}`;
+  if (!packedAs.has(dataId)) packedAs.set(dataId, shape);
+  return packedAs.get(dataId) === shape;
 }
 
 /** A stretch of a tensor that goes by a number of its own, without a copy. */

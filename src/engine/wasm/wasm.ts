@@ -1,3 +1,4 @@
+import { ArgumentError, EngineError } from '../../core/errors.js';
 import type { Opened } from '../opened.js';
 import { holdComplex } from './holdComplex.js';
 import { registerTraining } from './registerTraining.js';
@@ -8,10 +9,19 @@ let registered = false;
 export interface WasmOptions {
   /** The folder that the .wasm files are served from. */
   readonly wasmPath?: string;
+  /** How many threads to compute with in Node, 1 to 8; unless given, 1. Browsers choose by themselves. */
+  readonly threads?: number;
 }
 
+/** How many threads the backend was started with. */
+let started: number | undefined;
+
 /** TensorFlow.js on WebAssembly, with what it lacks for training. */
-export async function openWasm({ wasmPath }: WasmOptions = {}): Promise<Opened> {
+export async function openWasm({ wasmPath, threads = started ?? 1 }: WasmOptions = {}): Promise<Opened> {
+  if (!(Number.isInteger(threads) && threads >= 1 && threads <= 8))
+    throw new ArgumentError(`threads must be a whole number from 1 to 8, received ${threads}`);
+  if (started !== undefined && started !== threads)
+    throw new EngineError(`wasm runs with ${started} thread(s) in this process; it cannot change to ${threads}`);
   const tf = await import('@tensorflow/tfjs');
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
   if (!registered) {
@@ -19,6 +29,7 @@ export async function openWasm({ wasmPath }: WasmOptions = {}): Promise<Opened> 
     holdComplex(tf, wasm.BackendWasm.prototype);
     registered = true;
   }
+  if (threads > 1 && started === undefined) await (await import('./threads.js')).useThreads(tf, wasm, threads);
   if (wasmPath !== undefined) wasm.setWasmPaths(wasmPath);
   if (!(await tf.setBackend('wasm'))) {
     throw new Error(
@@ -27,6 +38,7 @@ export async function openWasm({ wasmPath }: WasmOptions = {}): Promise<Opened> 
     );
   }
   await tf.ready();
+  started = threads;
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
   return { tf, about: `${simd ? 'SIMD' : 'no SIMD'}, ${wasm.getThreadsCount()} thread(s)` };
 }

@@ -10,17 +10,24 @@ afterAll(async () => {
   await engine('cpu');
 });
 
-/** What `compute` gives, and how much data it left in wasm's memory. */
+const dataHeld = () => tf.backend().numDataIds() + tf.findBackend('cpu').numDataIds();
+
+/** What `compute` gives, and how much data it left behind. */
 function measured<T>(compute: () => T): { value: T; left: number } {
-  const held = tf.backend().numDataIds();
+  const held = dataHeld();
   const value = tf.tidy(compute as never) as T;
-  return { value, left: tf.backend().numDataIds() - held };
+  return { value, left: dataHeld() - held };
 }
 
 describe('kernels of wasm that were made right', () => {
   it('clipping leaves NaN', () => {
     const { value, left } = measured(() => [...tf.clipByValue(tf.tensor1d([NaN, -2, 0.5, 2]), -1, 1).dataSync()]);
     expect([value, left]).toStrictEqual([[NaN, -1, 0.5, 1], 0]);
+  });
+
+  it('a sum of nothing is 0', () => {
+    const { value } = measured(() => [tf.sum(tf.zeros([0])), tf.prod(tf.zeros([0]))].map((x) => x.dataSync()[0]));
+    expect(value).toStrictEqual([0, 1]);
   });
 
   it('a cast to booleans gives 0 and 1', () => {

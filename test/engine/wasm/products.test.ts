@@ -49,6 +49,11 @@ describe('products of matrices on wasm', () => {
         tf.concat([tf.matMul(a, b), tf.matMul(c, tf.reshape(b, [30, 40]))], 1),
       [{ shape: [20, 40] }, { shape: [40, 30] }, { shape: [20, 30] }],
     );
+    expectValueAsOnCpu(
+      (a: tf.Tensor, b: tf.Tensor, c: tf.Tensor) =>
+        tf.concat([tf.fused.matMul({ a, b }), tf.fused.matMul({ a: c, b: tf.reshape(b, [30, 40]) })], 1),
+      [{ shape: [20, 40] }, { shape: [40, 30] }, { shape: [20, 30] }],
+    );
   });
 
   it('of integers are integers', () => {

@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { describe, expect, it } from 'vitest';
+
+import { openWasm } from '../../../src/engine/wasm/wasm.js';
+
+const program = fileURLToPath(new URL('program.ts', import.meta.url));
+
+/** What the program printed; it is given up if it does not end by itself. */
+async function run(threads: number): Promise<{ about: string; numbers: string }> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, String(threads)], {
+    timeout: 15_000,
+  });
+  const [about, numbers] = stdout.trim().split('\n').at(-1)!.split(': ');
+  return { about: about!, numbers: numbers! };
+}
+
+describe('threads of wasm', () => {
+  it('compute what one computes, and let the process end', async () => {
+    const [one, two] = await Promise.all([run(1), run(2)]);
+
+    expect([one.about, two.about]).toStrictEqual(['SIMD, 1 thread(s)', 'SIMD, 2 thread(s)']);
+    expect(two.numbers).toBe(one.numbers);
+  });
+
+  it('are a number from 1 to 8', async () => {
+    await expect(openWasm({ threads: 0 })).rejects.toThrow('threads must be a whole number from 1 to 8, received 0');
+  });
+});
