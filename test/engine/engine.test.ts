@@ -1,14 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
-import { lastValueFrom, toArray } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { EngineError } from '../../src/core/errors.js';
 import { bindTensors, tensors } from '../../src/core/tensors.js';
 import { engine } from '../../src/engine/engine.js';
-import { adam } from '../../src/optim/adam.js';
-import { train } from '../../src/trainer/train.js';
-import { batchesOf, line, squaredError } from '../support/line.js';
 
 afterAll(async () => {
   await engine('cpu');
@@ -113,34 +109,5 @@ describe('wasm', () => {
       [1, 3],
       [2, 4],
     ]);
-  });
-
-  it('trains as cpu does, to rounding, and frees what it made', async () => {
-    const run = async () => {
-      const model = line();
-      const events = await lastValueFrom(
-        train(model, batchesOf([3, 2, 3, 1]), {
-          loss: squaredError,
-          optimizer: adam({ learningRate: 0.1 }),
-          accumulate: 2,
-          clipNorm: 1,
-          skipNonFinite: true,
-          epochs: 5,
-        }).pipe(toArray()),
-      );
-      const numbers = [
-        ...model.read(),
-        ...events.flatMap((event) => (event.type === 'step' ? [event.loss, event.gradientNorm!] : [])),
-      ];
-      model.dispose();
-      return numbers;
-    };
-    const onWasm = await run();
-    await engine('cpu');
-    const onCpu = await run();
-    await engine('wasm');
-
-    expect(onWasm).toHaveLength(3 + 2 * 10);
-    onWasm.forEach((value, i) => expect(value).toBeCloseTo(onCpu[i]!, 5));
   });
 });

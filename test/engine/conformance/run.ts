@@ -45,7 +45,7 @@ console.log(
   `${name}: ${passed} passed, ${failed.length} failed (${unexpected.length} of them new), ${skipped} skipped`,
 );
 if (option === '--write') {
-  const added = Object.fromEntries(unexpected.map((outcome) => [outcome.name, `TODO: ${outcome.message}`]));
+  const added = Object.fromEntries(unexpected.map((outcome) => [outcome.name, `reason wanted: ${outcome.message}`]));
   writeFileSync(file, `${JSON.stringify({ ...expected, ...added }, null, 2)}\n`);
 }
 // An engine without a list is only looked at.
