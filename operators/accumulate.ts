@@ -1,12 +1,12 @@
 import type * as tf from '@tensorflow/tfjs';
-import { concatMap, concatWith, defer, EMPTY, finalize, of, type Observable, type OperatorFunction } from 'rxjs';
+import { defer, type OperatorFunction } from 'rxjs';
 
-import { ArgumentError, assertPositiveInteger, ModelError } from '../src/core/errors.js';
+import { assertPositiveInteger, ModelError } from '../src/core/errors.js';
 import { disposeTensors } from '../src/core/batch.js';
 import { checkLive, liveValue, type Live } from '../src/core/live.js';
-import { EPOCH_END, withEpochEnds } from '../src/core/run.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, MicroBatchResult, MicroStep } from '../src/core/values.js';
+import { assertRemainder, windows } from '../src/core/windows.js';
 
 /** Options of {@link accumulate}. */
 export interface AccumulateOptions {
@@ -53,43 +53,28 @@ export function accumulate(
 ): OperatorFunction<MicroStep, GradientStep> {
   const label = 'accumulate: microBatches';
   checkLive(microBatches, label, assertPositiveInteger);
-  if (!['flush', 'drop', 'carry'].includes(remainder)) {
-    throw new ArgumentError(`accumulate: remainder must be 'flush', 'drop' or 'carry', received '${remainder}'`);
-  }
+  assertRemainder(remainder, 'accumulate');
 
   return (source) =>
     // Deferred, so that each subscription (a retry, a second replica) has a window of its own.
     defer(() => {
       const size = liveValue(microBatches, label, assertPositiveInteger);
-      let window: Window | undefined;
-
-      const flush = (): Observable<GradientStep> => {
-        const filled = window;
-        window = undefined;
-        return filled ? of(close(filled)) : EMPTY;
-      };
-      const drop = (): void => {
-        disposeTensors(window);
-        window = undefined;
-      };
-      const dropped$ = defer(() => (drop(), EMPTY));
-      const atEpochEnd = { flush, drop: () => dropped$, carry: () => EMPTY }[remainder];
-
       return source.pipe(
         size.whileRunning(),
-        withEpochEnds(),
-        concatMap((step) => {
-          if (step === EPOCH_END) return atEpochEnd();
-          try {
-            window = window ? add(window, step) : open(step, size.at(step.globalStep + 1));
-          } catch (error) {
-            disposeTensors(step);
-            throw error;
-          }
-          return window.microBatches.length === window.size ? flush() : EMPTY;
+        windows<MicroStep, Window, GradientStep>({
+          remainder,
+          add: (window, step) => {
+            try {
+              return window ? add(window, step) : open(step, size.at(step.globalStep + 1));
+            } catch (error) {
+              disposeTensors(step);
+              throw error;
+            }
+          },
+          isFull: ({ microBatches, size }) => microBatches.length === size,
+          close,
+          discard: disposeTensors,
         }),
-        concatWith(remainder === 'drop' ? dropped$ : defer(flush)),
-        finalize(drop),
       );
     });
 }

@@ -4,7 +4,7 @@ import { defer, finalize, map, type OperatorFunction } from 'rxjs';
 import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, ModelError, StaleGradientError } from '../src/core/errors.js';
 import { checkLive, liveValue } from '../src/core/live.js';
-import type { Optimizer, OptimizerState, Updated } from '../src/core/optimizer.js';
+import { assertRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, StepResult } from '../src/core/values.js';
 import { flatten, unflatten, type Weights } from '../src/core/weights.js';
@@ -101,9 +101,4 @@ function unlessSkipped(finite: tf.Scalar, updated: Updated, before: Updated): Up
       Object.entries(updated.state).map(([slot, next]) => [slot, where(isFinite, next, before.state[slot]!)]),
     ),
   };
-}
-
-function assertRate(value: number, what: string): void {
-  if (!(value >= 0 && value < Infinity))
-    throw new ArgumentError(`${what} must be a number of at least 0, received ${value}`);
 }

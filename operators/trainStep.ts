@@ -1,13 +1,28 @@
-import { identity, pipe, type OperatorFunction } from 'rxjs';
+import {
+  defer,
+  identity,
+  ignoreElements,
+  isObservable,
+  merge,
+  pipe,
+  shareReplay,
+  type Observable,
+  type OperatorFunction,
+} from 'rxjs';
 
-import type { Batch } from '../src/core/batch.js';
+import { alongside } from '../src/core/alongside.js';
+import { disposeTensors, type Batch } from '../src/core/batch.js';
+import { compiledSteps } from '../src/core/compiledSteps.js';
+import { compiler, type CompiledStep, type CompileStep } from '../src/core/compiler.js';
+import { ArgumentError, CompileError } from '../src/core/errors.js';
 import type { Live } from '../src/core/live.js';
 import type { LossFunction } from '../src/core/loss.js';
 import type { Metrics } from '../src/core/metric.js';
 import type { Model } from '../src/core/model.js';
+import { onFirst } from '../src/core/onFirst.js';
 import type { Optimizer } from '../src/core/optimizer.js';
 import type { InRun } from '../src/core/run.js';
-import type { StepResult } from '../src/core/values.js';
+import type { ForwardPass, StepResult } from '../src/core/values.js';
 import { accumulate } from './accumulate.js';
 import { backward } from './backward.js';
 import { clipByGlobalNorm } from './clipByGlobalNorm.js';
@@ -26,12 +41,19 @@ export interface TrainStepOptions {
   readonly clipNorm?: Live;
   /** See `skipNonFinite`. */
   readonly skipNonFinite?: boolean;
+  /**
+   * Whether the step runs as one graph, on an engine that can (`node`). 'auto', which is meant unless given, goes on op by op where it cannot and says so
+   * once on the console; true is an error there.
+   */
+  readonly compile?: 'auto' | boolean;
 }
 
 /**
  * Goes from batches to optimizer steps in one stage.
  *
- * Written in one piece, a step can be run in one piece: this is where an engine may put a compiled one. The events are the same.
+ * Written in one piece, a step can be run in one piece: on native TensorFlow the first micro-batch's pass is recorded, and written as one graph that holds
+ * weights, sums and the optimizer's state; it is checked against the recorded pass before it is used. The events are the same. The model's variables
+ * follow when somebody looks, and whatever is assigned to them is taken over.
  *
  * ```text
  * source:  --a--b--c--d--|
@@ -46,15 +68,73 @@ export interface TrainStepOptions {
  * fromPull(batches).pipe(trainStep(model, { loss: mse, optimizer: adam(), accumulate: 4, clipNorm: 1 }), readback());
  * ```
  *
- * @throws and errors with what its stages do.
+ * @throws and errors with what its stages do; errors with {@link CompileError}, if `compile` is true and the step cannot run as one graph: it reads
+ * back what it computes, draws numbers from a distribution that is not known, or the engine has no graphs.
  */
 export function trainStep(model: Model, options: TrainStepOptions): OperatorFunction<Batch & InRun, StepResult> {
+  const { loss, metrics = {}, compile = 'auto' } = options;
+  if (!['auto', true, false].includes(compile))
+    throw new ArgumentError(`trainStep: compile must be 'auto', true or false, received ${String(compile)}`);
+  const recipe = forward(model, loss, { metrics });
+  const eager = eagerly(options); // built now, for what is wrong with the options
+
+  return (source) =>
+    defer(() => {
+      const compileStep = compile === false ? undefined : compiler();
+      if (!compileStep && compile === true)
+        throw new CompileError("trainStep: only the engine 'node' compiles steps; see compile: 'auto'");
+      if (!compileStep) return source.pipe(recipe, eager);
+      const { held, whileRunning } = hold(options);
+      return source.pipe(
+        recipe,
+        whileRunning(),
+        onFirst((first) => {
+          const step = compiled(compileStep, first, options);
+          return step ? compiledSteps(step, held) : eagerly(held);
+        }),
+      );
+    });
+}
+
+/** The stages one by one. */
+function eagerly(options: TrainStepOptions): OperatorFunction<ForwardPass, StepResult> {
   return pipe(
-    forward(model, options.loss, options.metrics ? { metrics: options.metrics } : {}),
     backward(),
     accumulate(options.accumulate ?? 1),
     options.skipNonFinite ? skipNonFinite() : identity,
     options.clipNorm === undefined ? identity : clipByGlobalNorm(options.clipNorm),
     optimizerStep(options.optimizer),
   );
+}
+
+/** A step compiled with the first batch to try it on; undefined, and a word on the console, if that cannot be and need not. */
+function compiled(compileStep: CompileStep, first: ForwardPass, options: TrainStepOptions): CompiledStep | undefined {
+  const { optimizer, clipNorm, skipNonFinite: skips = false } = options;
+  try {
+    return compileStep({ ...first, optimizer, clips: clipNorm !== undefined, skips }, first.batch);
+  } catch (error) {
+    if (error instanceof CompileError && options.compile !== true) {
+      console.warn(`trainStep: the step runs op by op, not as one graph: ${error.message}`);
+      return undefined;
+    }
+    disposeTensors(first.batch);
+    throw error;
+  }
+}
+
+/** The options with Observables that are listened to from the start, although the stages that read them come with the first batch. */
+function hold(options: TrainStepOptions) {
+  const shared = <T extends Live | undefined>(value: T): T =>
+    isObservable(value)
+      ? (value.pipe(shareReplay({ bufferSize: 1, refCount: true })) as Observable<number> & T)
+      : value;
+  const learningRate = shared(options.optimizer.learningRate);
+  const [size, clipNorm] = [shared(options.accumulate ?? 1), shared(options.clipNorm)];
+  const isLive = (value: unknown): value is Observable<number> => isObservable(value);
+  const live$ = merge(...[learningRate, size, clipNorm].filter(isLive)).pipe(ignoreElements());
+  const optimizer: Optimizer = { ...options.optimizer, learningRate };
+  return {
+    held: { ...options, optimizer, accumulate: size, ...(clipNorm !== undefined && { clipNorm }) },
+    whileRunning: () => alongside<ForwardPass, never>(live$),
+  };
 }

@@ -92,6 +92,7 @@ export {
   MetricError,
   ModelError,
   NonFiniteError,
+  CompileError,
   ReplicaError,
   SourceError,
   StaleGradientError,

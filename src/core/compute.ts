@@ -46,6 +46,20 @@ export function computeBackward(
   weights: Weights,
   microStep: number,
 ): MicroBatchResult & { readonly gradients: tf.Tensor1D } {
+  const { tidy } = tensors();
+  const result = tidy(() => {
+    const { gradients, weight: _, ...scalars } = computeGradients(computation, weights, microStep);
+    return { ...scalars, gradients: flatten(gradients) };
+  });
+  return { ...result, weight: weightOf(computation.batch) };
+}
+
+/** The same with one gradient for each variable, in order. All tensors become the caller's. */
+export function computeGradients(
+  computation: Computation,
+  weights: Weights,
+  microStep: number,
+): MicroBatchResult & { readonly gradients: tf.Tensor[] } {
   const { keep, scalar, tidy, variableGrads } = tensors();
   const { batch, model, loss, metrics } = computation;
   checkBatch(batch, microStep);
@@ -71,7 +85,7 @@ export function computeBackward(
       const { value, grads } = variableGrads(forward, [...weights.variables]);
       return {
         loss: value,
-        gradients: flatten(gradientsOf(grads, weights)),
+        gradients: gradientsOf(grads, weights),
         metrics: metricsOf(metrics, batch, labels, predictions, microStep),
       };
     });

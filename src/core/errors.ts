@@ -154,3 +154,8 @@ export function assertPositive(value: number, label: string): void {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** A step that cannot run in one piece: which op or value is in the way. */
+export class CompileError extends Error {
+  override readonly name = 'CompileError';
+}

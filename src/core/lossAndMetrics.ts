@@ -15,7 +15,7 @@ export function lossOf(
   predictions: Values,
   microStep: number,
 ): tf.Scalar {
-  checkLabels(loss, batch, predictions, microStep);
+  if (isTensor(predictions)) checkLabels(loss, batch, predictions.shape, microStep);
   let values: tf.Tensor;
   try {
     values = loss(labels, predictions);
@@ -63,9 +63,15 @@ export function metricsOf(
   return result;
 }
 
-function checkLabels(loss: LossFunction, batch: Batch, predictions: Values, microStep: number): void {
-  if (!loss.checkLabels || !isNdArray(batch.ys) || !isTensor(predictions)) return;
-  const problem = loss.checkLabels(batch.ys, predictions.shape);
+/** Throws if labels on the host are not what the loss takes, for predictions of a shape. */
+export function checkLabels(
+  loss: LossFunction,
+  batch: Batch,
+  predictionShape: readonly number[],
+  microStep: number,
+): void {
+  if (!loss.checkLabels || !isNdArray(batch.ys)) return;
+  const problem = loss.checkLabels(batch.ys, predictionShape);
   if (problem)
     throw new BatchError(
       `forward: micro-batch ${microStep} has labels that the loss cannot take: ${problem}`,

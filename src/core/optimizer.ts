@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import { ArgumentError } from './errors.js';
 import type { Live } from './live.js';
 import type { WeightSlot } from './weights.js';
 
@@ -23,4 +24,10 @@ export interface Optimizer {
   readonly learningRate: Live;
   init(slots: readonly WeightSlot[]): OptimizerState;
   update(gradients: tf.Tensor1D, state: OptimizerState, weights: tf.Tensor1D, learningRate: number): Updated;
+}
+
+/** Throws unless `value` can be a learning rate. */
+export function assertRate(value: number, what: string): void {
+  if (!(value >= 0 && value < Infinity))
+    throw new ArgumentError(`${what} must be a number of at least 0, received ${value}`);
 }

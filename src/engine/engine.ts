@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { of } from 'rxjs';
 
+import { bindCompiler } from '../core/compiler.js';
 import { ArgumentError, EngineError, messageOf } from '../core/errors.js';
 import { bindTensors } from '../core/tensors.js';
 import type { Opened } from './opened.js';
@@ -74,6 +75,7 @@ export async function engine(name: EngineName | 'auto', options: EngineOptions =
   try {
     const opened = await OPENERS[name](options);
     useTensorFlow(opened.tf);
+    bindCompiler(opened.compileStep);
     return { name, why: 'asked for', ...opened };
   } catch (cause) {
     throw new EngineError(`engine: '${name}' must run here, but ${messageOf(cause)}`, { cause });

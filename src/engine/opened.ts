@@ -1,5 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import type { CompileStep } from '../core/compiler.js';
+
 /** What each engine's own `open` gives: TensorFlow.js set to it, and what only the engine knows. */
 export interface Opened {
   readonly tf: typeof tf;
@@ -7,6 +9,8 @@ export interface Opened {
   readonly about: string;
   /** Live tensors by the engine's own count, where it has one. */
   readonly liveHandles?: () => number;
+  /** Runs whole training steps in one piece. */
+  readonly compileStep?: CompileStep;
   /** Gives back what would keep the process alive. */
   readonly close?: () => void;
 }

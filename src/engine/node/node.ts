@@ -3,10 +3,13 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import { ArgumentError, EngineError, messageOf } from '../../core/errors.js';
+import { compilerFor } from '../compile/compile.js';
 import type { Opened } from '../opened.js';
 import { chooseBuild, INSTALL } from './chooseBuild.js';
 import { missingDriver, prepareGpu, whyNoGpu } from './gpu.js';
+import type { Native } from './native.js';
 import { nativeFolder, type Device } from './place.js';
+import { registerNative } from './registerNative.js';
 import { shimUtil } from './utilShim.js';
 
 /** Options of {@link openNode}. */
@@ -14,11 +17,6 @@ export interface NodeOptions {
   /** What to compute on; unless given, what the installed TensorFlow was installed for. */
   readonly device?: Device;
 }
-
-type Native = tf.KernelBackend & {
-  readonly isUsingGpuDevice: boolean;
-  readonly binding: { readonly TF_Version: string; getNumOfTensors(): number };
-};
 
 let used: Device | undefined;
 
@@ -46,6 +44,7 @@ export async function openNode({ device }: NodeOptions = {}): Promise<Opened> {
   const { own, before } = current();
   const library = load(folder, own);
   used = wanted;
+  registerNative(library);
   if (!(await library.setBackend('tensorflow'))) throw new EngineError('TensorFlow did not start');
   const { binding, isUsingGpuDevice } = library.backend() as Native;
   if (wanted === 'gpu' && !isUsingGpuDevice) {
@@ -55,6 +54,7 @@ export async function openNode({ device }: NodeOptions = {}): Promise<Opened> {
   return {
     tf: library,
     about: `TensorFlow ${binding.TF_Version}, ${wanted.toUpperCase()}`,
+    compileStep: compilerFor(library),
     liveHandles: () => binding.getNumOfTensors(),
   };
 }

@@ -1,0 +1,54 @@
+import { concatMap, concatWith, defer, EMPTY, finalize, of, type Observable, type OperatorFunction } from 'rxjs';
+
+import { ArgumentError } from './errors.js';
+import { EPOCH_END, withEpochEnds, type InRun } from './run.js';
+
+/** What becomes of a window that an epoch leaves unfilled; see `accumulate`. */
+export type Remainder = 'flush' | 'drop' | 'carry';
+
+/** How values become a window, and a window a value. */
+export interface Windowing<T, W, R> {
+  readonly remainder: Remainder;
+  /** The window with one value more; the first of a window is added to none. It takes the value, unless it throws. */
+  add(window: W | undefined, value: T): W;
+  isFull(window: W): boolean;
+  close(window: W): R;
+  /** Frees a window that is not to be closed. */
+  discard(window: W): void;
+}
+
+/** Throws unless `remainder` is one that there is. */
+export function assertRemainder(remainder: Remainder, label: string): void {
+  if (!['flush', 'drop', 'carry'].includes(remainder))
+    throw new ArgumentError(`${label}: remainder must be 'flush', 'drop' or 'carry', received '${remainder}'`);
+}
+
+/** Gathers values into windows that end when they are full, and with epochs and the source as `remainder` says. */
+export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): OperatorFunction<T, R> {
+  const { remainder, add, isFull, close, discard } = windowing;
+  return (source) =>
+    defer(() => {
+      let window: W | undefined;
+      const flush = (): Observable<R> => {
+        const filled = window;
+        window = undefined;
+        return filled ? of(close(filled)) : EMPTY;
+      };
+      const drop = (): void => {
+        if (window) discard(window);
+        window = undefined;
+      };
+      const dropped$ = defer(() => (drop(), EMPTY));
+      const atEpochEnd = { flush, drop: () => dropped$, carry: () => EMPTY }[remainder];
+      return source.pipe(
+        withEpochEnds(),
+        concatMap((value) => {
+          if (value === EPOCH_END) return atEpochEnd();
+          window = add(window, value);
+          return isFull(window) ? flush() : EMPTY;
+        }),
+        concatWith(remainder === 'drop' ? dropped$ : defer(flush)),
+        finalize(drop),
+      );
+    });
+}

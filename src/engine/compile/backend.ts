@@ -1,0 +1,51 @@
+import type * as tf from '@tensorflow/tfjs';
+
+/** An attribute of an op, as TensorFlow.js hands it to the binding. */
+export interface OpAttr {
+  readonly name: string;
+  readonly type: number;
+  readonly value: unknown;
+}
+
+/** A native tensor, as the binding gives it back. */
+export interface Output {
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: number;
+}
+
+/** What the backend knows of one tensor's data; `values` are still on the host, `id` is a native tensor. */
+export interface Held {
+  readonly shape: readonly number[];
+  readonly dtype: number;
+  id: number;
+  values: tf.backend_util.BackendValues | null;
+}
+
+/** The native binding, as far as a compiled step needs it. */
+export interface Binding {
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_SHAPE: number;
+  deleteTensor(id: number): void;
+  loadSavedModel(folder: string, tags: string): number;
+  deleteSavedModel(id: number): void;
+  /** Names are joined by commas: 'x:0,y:0'. */
+  runSavedModel(id: number, inputs: readonly number[], inputNames: string, outputNames: string): Output[];
+}
+
+type Execute<R> = (op: string, attrs: readonly OpAttr[] | null, inputs: readonly tf.Tensor[], outputs: number) => R;
+
+/** TensorFlow.js's backend over native TensorFlow: every op of it goes through the two `execute…` functions. */
+export interface Backend extends Omit<tf.KernelBackend, 'readSync'> {
+  readonly binding: Binding;
+  readonly tensorMap: { get(dataId: object): Held; has(dataId: object): boolean };
+  executeSingleOutput: Execute<tf.Tensor>;
+  executeMultipleOutputs: Execute<tf.Tensor[]>;
+  createOutputTensor(output: Output): tf.Tensor;
+  getInputTensorIds(inputs: readonly tf.TensorInfo[]): number[];
+  readSync(dataId: object): tf.backend_util.BackendValues;
+}

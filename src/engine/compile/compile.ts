@@ -1,0 +1,98 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { weightOf, type Batch } from '../../core/batch.js';
+import { checkBatch } from '../../core/checkBatch.js';
+import type { CompiledStep, CompileStep } from '../../core/compiler.js';
+import { computeBackward } from '../../core/compute.js';
+import { checkLabels } from '../../core/lossAndMetrics.js';
+import type { MicroBatchResult } from '../../core/values.js';
+import { LIMIT, RATE, SCALE } from './finish.js';
+import { SEED, SHARE, type Mode } from './program.js';
+import { feed } from './recordProgram.js';
+import { learning } from './learning.js';
+
+/** Compiles steps for native TensorFlow, by running one eagerly and writing down what it does. */
+export function compilerFor(library: typeof tf): CompileStep {
+  return (plan, first) => {
+    const { scalar, tensor1d } = library;
+    const learned = learning(library, plan, first);
+    const metrics = Object.keys(plan.metrics);
+
+    /** Has a program done on tensors, in a graph that knows it. */
+    const run = (
+      index: number,
+      tensors: readonly tf.Tensor[],
+      mode: Mode,
+      share: number,
+      seed: number,
+    ): tf.Scalar[] => {
+      const { graph, programs } = learned;
+      const { feeds, fetches } = graph().programs[index]!;
+      const { random, assigned } = programs[index]!;
+      const given: Record<string, tf.Tensor> = {};
+      feeds.forEach((name, i) => (given[name] = tensors[i]!));
+      if (mode === 'scaled') given[SHARE] = scalar(share);
+      if (random) given[SEED] = tensor1d([learned.seed, seed], 'int32');
+      if (assigned.length > 0) graph().others.changing();
+      const outputs = graph().run(given, fetches[mode]);
+      if (assigned.length > 0) graph().others.changed();
+      given[SHARE]?.dispose();
+      given[SEED]?.dispose();
+      return outputs as tf.Scalar[];
+    };
+    const runEagerly = (batch: Batch, mode: Mode, share: number, microStep: number): MicroBatchResult => {
+      const { gradients, ...result } = computeBackward({ ...plan, batch }, plan.weights, microStep);
+      const [loss] = run(0, [gradients, result.loss], mode, share, 0);
+      library.dispose([gradients, result.loss]);
+      return { ...result, loss: loss! };
+    };
+    const step: CompiledStep = {
+      microStep: (batch, { opens, share }, microStep) => {
+        checkBatch(batch, microStep);
+        const fed = feed(library, batch);
+        try {
+          const mode = modeOf(opens, share);
+          learned.takeOver();
+          const index = learned.indexOf(fed, microStep);
+          if (index === undefined) return runEagerly(batch, mode, share, microStep);
+          const { predictions } = learned.programs[index]!;
+          if (predictions) checkLabels(plan.loss, batch, predictions, microStep);
+          const [loss, ...values] = run(index, fed.tensors, mode, share, microStep);
+          return {
+            loss: loss!,
+            weight: weightOf(batch),
+            metrics: Object.fromEntries(metrics.map((name, i) => [name, values[i]!])),
+          };
+        } finally {
+          library.dispose([...fed.made]);
+        }
+      },
+      finishWindow: ({ scale, learningRate, maxNorm }) => {
+        learned.takeOver();
+        const { weights, finish, run: runGraph } = learned.graph();
+        weights.changing();
+        const feeds = {
+          [SCALE]: scalar(scale),
+          [RATE]: scalar(learningRate),
+          ...(plan.clips && { [LIMIT]: scalar(maxNorm) }),
+        };
+        const [done, ...scalars] = runGraph(feeds, [finish.done, ...[finish.norm ?? [], finish.finite ?? []].flat()]);
+        weights.changed();
+        library.dispose([done!, ...Object.values(feeds)]);
+        return {
+          ...(finish.norm && { gradientNorm: scalars.shift() as tf.Scalar }),
+          ...(finish.finite && { finite: scalars.shift() as tf.Scalar }),
+        };
+      },
+      state: () => learned.state(),
+      close: () => learned.close(),
+    };
+    return step;
+  };
+}
+
+function modeOf(opens: boolean, share: number): Mode {
+  if (share === 0) return opens ? 'zero' : 'skip';
+  if (opens) return 'open';
+  return share === 1 ? 'add' : 'scaled';
+}

@@ -1,0 +1,109 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import type { Batch, BatchValues } from '../../core/batch.js';
+import { isTensor } from '../../core/batch.js';
+import type { StepPlan } from '../../core/compiler.js';
+import type { OptimizerState } from '../../core/optimizer.js';
+import type { Backend } from './backend.js';
+import { checkPass, checkUpdate } from './checkStep.js';
+import { composedUpdate } from './composedUpdate.js';
+import { gradientProgram } from './gradientProgram.js';
+import { TYPES } from './graph.js';
+import type { Program } from './program.js';
+import { feed, recordProgram, usedBy, type Fed } from './recordProgram.js';
+import { openStep, type StepGraph, type Values } from './stepGraph.js';
+import type { Pair } from './syncedVariables.js';
+
+/** Batches of so many shapes get a program; others are computed eagerly. */
+const MOST_PROGRAMS = 8;
+
+/** The graph of a step, which grows by a program for each new shape of a batch. */
+export interface Learning {
+  readonly programs: readonly Program[];
+  readonly graph: () => StepGraph;
+  /** What random ops start from. */
+  readonly seed: number;
+  /** The program for a batch, recorded now if it is new; undefined if there are too many. */
+  indexOf(fed: Fed, microStep: number): number | undefined;
+  /** Takes over what somebody has assigned to the model's variables. */
+  takeOver(): void;
+  state(): OptimizerState;
+  close(): void;
+}
+
+export function learning(library: typeof tf, plan: StepPlan, first: Batch): Learning {
+  const backend = library.backend() as unknown as Backend;
+  const weights = plan.weights.variables.map((variable, i) => pairOf(variable, `weight/${i}`));
+  const own = new Set<unknown>(plan.weights.variables);
+  const foreign = Object.values(library.engine().registeredVariables)
+    .filter((variable) => !own.has(variable) && variable.dtype in TYPES)
+    .map((variable, i) => pairOf(variable, `other/${i}`));
+  const programs: Program[] = [gradientProgram(plan.weights.slots)];
+  const indices = new Map<string, number>();
+  const initial = plan.optimizer.init(plan.weights.slots);
+  let graph: StepGraph | undefined;
+
+  const record = (fed: Fed, microStep: number) => {
+    const recorded = recordProgram(library, plan, fed, weights, foreign, microStep);
+    indices.set(keyOf(fed), programs.length);
+    programs.push(recorded.program);
+    return recorded;
+  };
+  const targets = weights.map(({ inGraph }) => inGraph);
+  const fed = feed(library, first);
+  try {
+    const { expected } = record(fed, 1);
+    const update = composedUpdate(library, plan.optimizer, plan.weights, initial, targets);
+    const open = (values: Values): void => {
+      const used = foreign.filter((pair) => programs.some((program) => usedBy(program, [pair]).length > 0));
+      graph = openStep(backend, plan, programs, weights, used, update, values);
+    };
+    library.tidy(() => {
+      const values = update.split(initial);
+      open(values);
+      checkPass(library, graph!, 1, fed, expected);
+      checkUpdate(library, graph!, plan, initial, expected);
+      graph!.reload(values);
+    });
+    return {
+      programs,
+      graph: () => graph!,
+      seed: expected.seed,
+      indexOf: (next, microStep) => {
+        const known = indices.get(keyOf(next));
+        if (known !== undefined || programs.length > MOST_PROGRAMS) return known;
+        const { expected: wanted } = record(next, microStep);
+        const before = graph!;
+        library.tidy(() => {
+          const values = before.snapshot();
+          before.close();
+          open(values);
+          checkPass(library, graph!, programs.length - 1, next, wanted);
+          graph!.reload(values);
+        });
+        return programs.length - 1;
+      },
+      takeOver: () => {
+        graph!.weights.takeOver();
+        graph!.others.takeOver();
+      },
+      state: () => library.tidy(() => update.join(graph!.snapshot())),
+      close: () => graph!.close(),
+    };
+  } catch (error) {
+    graph?.close();
+    throw error;
+  } finally {
+    library.dispose([...fed.made, ...Object.values(initial)]);
+  }
+}
+
+function pairOf(variable: tf.Variable, name: string): Pair {
+  return { variable, inGraph: { name, dtype: TYPES[variable.dtype]!, shape: variable.shape } };
+}
+
+/** What batches must have in common to be computed by one program. */
+function keyOf({ batch, tensors }: Fed): string {
+  const namesOf = (values: BatchValues) => (isTensor(values) ? '' : Object.keys(values));
+  return JSON.stringify([namesOf(batch.xs), namesOf(batch.ys), tensors.map(({ dtype, shape }) => [dtype, shape])]);
+}

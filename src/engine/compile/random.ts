@@ -1,0 +1,79 @@
+import seedrandom from 'seedrandom';
+
+/** Numbers drawn from a distribution, times `scale`, plus `offset`. */
+export interface Random {
+  /** TensorFlow's op that draws from the distribution. */
+  readonly op: keyof typeof STREAMS;
+  readonly scale: number;
+  readonly offset: number;
+}
+
+type Draw = () => number;
+
+/** How TensorFlow.js draws from each, given its generator of numbers between 0 and 1. */
+const STREAMS = {
+  StatelessRandomUniform: (random: Draw): Draw => random,
+  StatelessRandomNormal: (random: Draw) => polar(random, Infinity),
+  StatelessTruncatedNormal: (random: Draw) => polar(random, 2),
+} as const;
+
+/**
+ * Which distribution a tensor of TensorFlow.js was drawn from, and undefined if from none that is known.
+ *
+ * TensorFlow.js seeds a generator with one number from the host for each random tensor; what that seed gives is drawn again and held against the
+ * values.
+ */
+export function randomOf(values: ArrayLike<number>, seeds: readonly number[]): Random | undefined {
+  for (const seed of seeds) {
+    for (const [op, stream] of Object.entries(STREAMS)) {
+      const draw = stream(seedrandom.alea(String(seed)));
+      const fit = fitted(
+        values,
+        Array.from(values, () => draw()),
+      );
+      if (fit) return { op: op as Random['op'], ...fit };
+    }
+  }
+  return undefined;
+}
+
+/** Scale and offset with which `drawn` becomes `values`, if there are such. */
+function fitted(
+  values: ArrayLike<number>,
+  drawn: readonly number[],
+): { readonly scale: number; readonly offset: number } | undefined {
+  const low = drawn.indexOf(Math.min(...drawn.slice(0, 64)));
+  const high = drawn.indexOf(Math.max(...drawn.slice(0, 64)));
+  // Two points lie on some line always.
+  const scale = drawn.length > 2 ? round((values[high]! - values[low]!) / (drawn[high]! - drawn[low]!)) : 1;
+  const offset = drawn.length > 2 ? round(values[low]! - scale * drawn[low]!) : 0;
+  const near = 1e-5 * (Math.abs(scale) + Math.abs(offset));
+  const fits = scale !== 0 && drawn.every((u, i) => Math.abs(scale * u + offset - values[i]!) <= near);
+  return fits ? { scale, offset } : undefined;
+}
+
+/** To the digits that float32 has kept. */
+function round(value: number): number {
+  return Number(value.toFixed(5));
+}
+
+/** Normal numbers by Marsaglia's polar method, none beyond `limit`, in the order in which TensorFlow.js gives them. */
+function polar(random: Draw, limit: number): Draw {
+  let second: number | undefined;
+  return () => {
+    if (second !== undefined) {
+      const value = second;
+      second = undefined;
+      return value;
+    }
+    for (;;) {
+      const [x, y] = [2 * random() - 1, 2 * random() - 1];
+      const square = x * x + y * y;
+      if (square >= 1 || square === 0) continue;
+      const length = Math.sqrt((-2 * Math.log(square)) / square);
+      if (Math.abs(x * length) > limit) continue;
+      if (Math.abs(y * length) <= limit) second = y * length;
+      return x * length;
+    }
+  };
+}

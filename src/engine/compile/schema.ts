@@ -1,0 +1,67 @@
+import protobuf from 'protobufjs/light.js';
+
+const int = (id: number) => ({ type: 'int64', id });
+const list = (type: string, id: number) => ({ rule: 'repeated', type, id });
+
+/** TensorFlow's protocol buffers for a saved graph, as far as they are written here: tensorflow/core/protobuf/saved_model.proto and its kin. */
+const MESSAGES = {
+  SavedModel: { fields: { schemaVersion: int(1), metaGraphs: list('MetaGraph', 2) } },
+  MetaGraph: { fields: { info: { type: 'MetaInfo', id: 1 }, graph: { type: 'Graph', id: 2 } } },
+  MetaInfo: { fields: { tags: list('string', 4) } },
+  Graph: {
+    fields: { node: list('Node', 1), library: { type: 'Library', id: 2 }, versions: { type: 'Versions', id: 4 } },
+  },
+  Versions: { fields: { producer: { type: 'int32', id: 1 }, minConsumer: { type: 'int32', id: 2 } } },
+  Node: {
+    fields: {
+      name: { type: 'string', id: 1 },
+      op: { type: 'string', id: 2 },
+      input: list('string', 3),
+      device: { type: 'string', id: 4 },
+      attr: { keyType: 'string', type: 'Attr', id: 5 },
+    },
+  },
+  Attr: {
+    oneofs: { value: { oneof: ['list', 's', 'i', 'f', 'b', 'type', 'shape', 'tensor', 'func'] } },
+    fields: {
+      list: { type: 'List', id: 1 },
+      s: { type: 'bytes', id: 2 },
+      i: int(3),
+      f: { type: 'float', id: 4 },
+      b: { type: 'bool', id: 5 },
+      type: { type: 'int32', id: 6 },
+      shape: { type: 'Shape', id: 7 },
+      tensor: { type: 'Tensor', id: 8 },
+      func: { type: 'Func', id: 10 },
+    },
+  },
+  List: { fields: { i: list('int64', 3), f: list('float', 4), type: list('int32', 6), shape: list('Shape', 7) } },
+  Func: { fields: { name: { type: 'string', id: 1 }, attr: { keyType: 'string', type: 'Attr', id: 2 } } },
+  Dim: { fields: { size: int(1) } },
+  Shape: { fields: { dim: list('Dim', 2) } },
+  Tensor: {
+    fields: {
+      dtype: { type: 'int32', id: 1 },
+      tensorShape: { type: 'Shape', id: 2 },
+      tensorContent: { type: 'bytes', id: 4 },
+    },
+  },
+  Library: { fields: { function: list('Function', 1) } },
+  Function: {
+    fields: {
+      signature: { type: 'OpDef', id: 1 },
+      nodeDef: list('Node', 3),
+      ret: { keyType: 'string', type: 'string', id: 4 },
+      attr: { keyType: 'string', type: 'Attr', id: 5 },
+    },
+  },
+  OpDef: { fields: { name: { type: 'string', id: 1 }, inputArg: list('Arg', 2), outputArg: list('Arg', 3) } },
+  Arg: { fields: { name: { type: 'string', id: 1 }, type: { type: 'int32', id: 3 } } },
+};
+
+const SavedModel = protobuf.Root.fromJSON({ nested: MESSAGES }).lookupType('SavedModel');
+
+/** The bytes of a `saved_model.pb`, from plain objects in the shape of the messages. */
+export function encodeSavedModel(model: object): Uint8Array {
+  return SavedModel.encode(model).finish();
+}

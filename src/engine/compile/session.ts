@@ -1,0 +1,43 @@
+import type * as tf from '@tensorflow/tfjs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Backend, Output } from './backend.js';
+import type { Graph } from './graph.js';
+import { encodeSavedModel } from './schema.js';
+
+/** A graph that TensorFlow has loaded; its variables keep their values from run to run. */
+export interface Session {
+  /** Feeds tensors by the name of a node, and gives back what `fetches` name, in order. The outputs are the caller's. */
+  run(feeds: Readonly<Record<string, tf.TensorInfo>>, fetches: readonly string[]): Output[];
+  close(): void;
+}
+
+/** Writes a graph as a SavedModel, which is the one kind that the binding loads, and loads it. */
+export function openSession(backend: Backend, { nodes }: Graph): Session {
+  const { binding } = backend;
+  const folder = mkdtempSync(join(tmpdir(), 'gradstream-step-'));
+  try {
+    const graph = { node: nodes, versions: { producer: 1395 } };
+    const model = { schemaVersion: 1, metaGraphs: [{ info: { tags: ['serve'] }, graph }] };
+    writeFileSync(join(folder, 'saved_model.pb'), encodeSavedModel(model));
+    const id = binding.loadSavedModel(folder, 'serve');
+    return {
+      run: (feeds, fetches) =>
+        binding.runSavedModel(
+          id,
+          backend.getInputTensorIds(Object.values(feeds)),
+          outputsOf(Object.keys(feeds)),
+          outputsOf(fetches),
+        ),
+      close: () => binding.deleteSavedModel(id),
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function outputsOf(refs: readonly string[]): string {
+  return refs.map((ref) => (ref.includes(':') ? ref : `${ref}:0`)).join();
+}

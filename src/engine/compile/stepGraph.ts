@@ -1,0 +1,97 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import type { StepPlan } from '../../core/compiler.js';
+import type { Backend, Output } from './backend.js';
+import { addFinish, type FinishNames } from './finish.js';
+import { addFlatten } from './flat.js';
+import { FLOAT, type Graph } from './graph.js';
+import { addProgram, addProgramInputs, LOSSES, type Program, type ProgramNames } from './program.js';
+import { openSession } from './session.js';
+import { syncedVariables, type Pair, type SyncedVariables } from './syncedVariables.js';
+import type { Update } from './update.js';
+import { addVariable, type GraphVariable } from './variables.js';
+
+/** Tensors by the name of the graph's variable that they are loaded into. */
+export type Values = Readonly<Record<string, tf.TensorInfo>>;
+
+/** A training step as a graph that runs. */
+export interface StepGraph {
+  readonly programs: readonly ProgramNames[];
+  readonly finish: FinishNames;
+  readonly weights: SyncedVariables;
+  readonly others: SyncedVariables;
+  /** Runs the graph and gives back tensors, which are the caller's. */
+  run(feeds: Values, fetches: readonly string[]): tf.Tensor[];
+  /** Sets everything to what it was when it was opened: the model's variables to theirs, the others to `values`. */
+  reload(values: Values): void;
+  /** What the variables beside the model's hold: sums, losses and the optimizer's state. */
+  snapshot(): Values;
+  /** Hands the model's variables their values, and frees the graph. */
+  close(): void;
+}
+
+/** The fetch of the window's sum as one vector. */
+export const SUM = 'vector';
+
+/** The variables that sum up the gradients of a window. */
+export function sumsOf({ weights }: StepPlan): GraphVariable[] {
+  return weights.slots.map(({ shape }, i) => ({ name: `sum/${i}`, dtype: FLOAT, shape }));
+}
+
+/** Writes the graph of a step over batches of several shapes, and loads it with the model's weights and `values` for its other variables. */
+export function openStep(
+  backend: Backend,
+  plan: StepPlan,
+  programs: readonly Program[],
+  weights: readonly Pair[],
+  others: readonly Pair[],
+  update: Update,
+  values: Values,
+): StepGraph {
+  const graph: Graph = { nodes: [] };
+  const sums = sumsOf(plan);
+  const inside = [...sums, LOSSES, ...update.variables];
+  const models = [...weights, ...others];
+  for (const variable of [...models.map(({ inGraph }) => inGraph), ...inside]) addVariable(graph, variable);
+  addProgramInputs(graph);
+  const variables = [...weights, ...others].map(({ inGraph }) => inGraph);
+  const names = programs.map((program, i) => addProgram(graph, `pass${i}/`, program, variables, sums));
+  const reads = sums.map(({ name }) => `read/${name}`);
+  addFlatten(graph, SUM, reads);
+  const finish = addFinish(graph, sums, plan, update.add);
+
+  const session = openSession(backend, graph);
+  const free = (outputs: readonly Output[]): void => outputs.forEach(({ id }) => backend.binding.deleteTensor(id));
+  const reload = (values: Values): void => {
+    const entries = [
+      ...models.map(({ variable, inGraph }) => [inGraph.name, variable] as const),
+      ...Object.entries(values),
+    ];
+    const feeds = Object.fromEntries(entries.map(([name, tensor]) => [`given/${name}`, tensor]));
+    const fetches = entries.map(([name]) => `load/${name}`);
+    free(session.run(feeds, fetches));
+  };
+  const run: StepGraph['run'] = (feeds, fetches) =>
+    session.run(feeds, fetches).map((output) => backend.createOutputTensor(output));
+  reload(values);
+  const synced = {
+    weights: syncedVariables(backend, session, weights),
+    others: syncedVariables(backend, session, others),
+  };
+  return {
+    ...synced,
+    programs: names,
+    finish,
+    run,
+    reload,
+    close: () => {
+      synced.weights.pull();
+      synced.others.pull();
+      session.close();
+    },
+    snapshot: () => {
+      const held = run({}, inside.map(({ name }) => `read/${name}`)); // prettier-ignore
+      return Object.fromEntries(inside.map(({ name }, i) => [name, held[i]!]));
+    },
+  };
+}
