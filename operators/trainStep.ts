@@ -111,7 +111,8 @@ function eagerly(options: TrainStepOptions): OperatorFunction<ForwardPass, StepR
 function compiled(compileStep: CompileStep, first: ForwardPass, options: TrainStepOptions): CompiledStep | undefined {
   const { optimizer, clipNorm, skipNonFinite: skips = false } = options;
   try {
-    return compileStep({ ...first, optimizer, clips: clipNorm !== undefined, skips }, first.batch);
+    const strict = options.compile === true;
+    return compileStep({ ...first, optimizer, clips: clipNorm !== undefined, skips, strict }, first.batch);
   } catch (error) {
     if (error instanceof CompileError && options.compile !== true) {
       console.warn(`trainStep: the step runs op by op, not as one graph: ${error.message}`);

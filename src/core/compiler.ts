@@ -14,6 +14,8 @@ export interface StepPlan extends Omit<Computation, 'batch'> {
   readonly clips: boolean;
   /** Whether a step that is not finite leaves everything as it is. */
   readonly skips: boolean;
+  /** Whether it is an error if a batch in mid-run cannot be compiled; else it is computed op by op. */
+  readonly strict: boolean;
 }
 
 /** How the sum of a window's gradients becomes an update. */

@@ -14,6 +14,22 @@ export interface Updated {
 }
 
 /**
+ * The formula of an update, for engines that have it in one op; they may do without `update` then.
+ *
+ * `decays` says which weights the decoupled decay takes from.
+ */
+export type Formula =
+  | { readonly kind: 'sgd'; readonly momentum: number; readonly nesterov: boolean; readonly weightDecay: number }
+  | { readonly kind: 'adagrad'; readonly epsilon: number }
+  | {
+      readonly kind: 'adam';
+      readonly betas: readonly [number, number];
+      readonly epsilon: number;
+      readonly weightDecay: number;
+      readonly decays: (slot: WeightSlot) => boolean;
+    };
+
+/**
  * An optimizer as a pair of pure functions over flat vectors.
  *
  * `init` makes the state; `update` makes new weights and new state, and disposes neither its inputs nor anything else: the stage that
@@ -22,6 +38,8 @@ export interface Updated {
 export interface Optimizer {
   readonly name: string;
   readonly learningRate: Live;
+  /** What `update` computes, if it is one of the well-known formulas. */
+  readonly formula?: Formula;
   init(slots: readonly WeightSlot[]): OptimizerState;
   update(gradients: tf.Tensor1D, state: OptimizerState, weights: tf.Tensor1D, learningRate: number): Updated;
 }

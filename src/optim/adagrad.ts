@@ -52,6 +52,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   return {
     name: 'adagrad',
     learningRate,
+    formula: { kind: 'adagrad', epsilon },
     init: (slots) => ({ squares: filled(slots, initialSquares) }),
     update: (gradients, state, weights, rate) => {
       const { add, div, mul, sqrt, square, sub, tidy } = tensors();

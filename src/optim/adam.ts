@@ -56,6 +56,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
   return {
     name: 'adam',
     learningRate,
+    formula: { kind: 'adam', betas, epsilon, weightDecay: 0, decays: () => false },
     init: initMoments,
     update: (gradients, state, weights, rate) => {
       const { sub, tidy } = tensors();

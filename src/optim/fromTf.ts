@@ -91,8 +91,13 @@ export function fromTf(optimizer: tf.Optimizer): Optimizer {
       });
     },
     update: (gradients, state, weights, rate) => {
+      const { learningRate } = fields;
       setRate(optimizer, fields, rate);
-      return step(weights, gradients, state);
+      try {
+        return step(weights, gradients, state);
+      } finally {
+        setRate(optimizer, fields, learningRate);
+      }
     },
   };
 }

@@ -4,6 +4,7 @@ import { weightOf, type Batch } from '../../core/batch.js';
 import { checkBatch } from '../../core/checkBatch.js';
 import type { CompiledStep, CompileStep } from '../../core/compiler.js';
 import { computeBackward } from '../../core/compute.js';
+import { BatchError, messageOf } from '../../core/errors.js';
 import { checkLabels } from '../../core/lossAndMetrics.js';
 import type { MicroBatchResult } from '../../core/values.js';
 import { LIMIT, RATE, SCALE } from './finish.js';
@@ -24,7 +25,7 @@ export function compilerFor(library: typeof tf): CompileStep {
       tensors: readonly tf.Tensor[],
       mode: Mode,
       share: number,
-      seed: number,
+      microStep: number,
     ): tf.Scalar[] => {
       const { graph, programs } = learned;
       const { feeds, fetches } = graph().programs[index]!;
@@ -32,9 +33,9 @@ export function compilerFor(library: typeof tf): CompileStep {
       const given: Record<string, tf.Tensor> = {};
       feeds.forEach((name, i) => (given[name] = tensors[i]!));
       if (mode === 'scaled') given[SHARE] = scalar(share);
-      if (random) given[SEED] = tensor1d([learned.seed, seed], 'int32');
+      if (random) given[SEED] = tensor1d([learned.seed, microStep], 'int32');
       if (assigned.length > 0) graph().others.changing();
-      const outputs = graph().run(given, fetches[mode]);
+      const outputs = runOrRefuse(() => graph().run(given, fetches[mode]), microStep);
       if (assigned.length > 0) graph().others.changed();
       given[SHARE]?.dispose();
       given[SEED]?.dispose();
@@ -42,7 +43,7 @@ export function compilerFor(library: typeof tf): CompileStep {
     };
     const runEagerly = (batch: Batch, mode: Mode, share: number, microStep: number): MicroBatchResult => {
       const { gradients, ...result } = computeBackward({ ...plan, batch }, plan.weights, microStep);
-      const [loss] = run(0, [gradients, result.loss], mode, share, 0);
+      const [loss] = run(0, [gradients, result.loss], mode, share, microStep);
       library.dispose([gradients, result.loss]);
       return { ...result, loss: loss! };
     };
@@ -89,6 +90,17 @@ export function compilerFor(library: typeof tf): CompileStep {
     };
     return step;
   };
+}
+
+/** What TensorFlow says of a batch that it cannot compute (an index out of range). */
+function runOrRefuse<T>(work: () => T, microStep: number): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new BatchError(`forward: micro-batch ${microStep} must fit the model: ${messageOf(cause)}`, microStep, {
+      cause,
+    });
+  }
 }
 
 function modeOf(opens: boolean, share: number): Mode {

@@ -4,6 +4,7 @@ import { add, addConstant, FLOAT, INT, type Graph } from './graph.js';
 /** Adds what joins one value per variable to a vector, as core's `flatten` does. */
 export function addFlatten(graph: Graph, name: string, refs: readonly string[]): string {
   addInts(graph, `${name}/line`, [-1], [1]);
+  if (refs.length === 1) return addReshape(graph, name, refs[0]!, `${name}/line`);
   addInts(graph, `${name}/axis`, [0], []);
   const lines = refs.map((ref, i) => addReshape(graph, `${name}/${i}`, ref, `${name}/line`));
   return add(graph, name, 'ConcatV2', [...lines, `${name}/axis`], {

@@ -27,6 +27,8 @@ export interface GraphNode {
   readonly op: string;
   readonly input: readonly string[];
   readonly attr: Readonly<Record<string, Attr>>;
+  /** The shapes of its inputs and outputs, where they have been recorded; TensorFlow finds them itself. */
+  readonly shapes?: { readonly in: readonly (readonly number[])[]; readonly out: readonly (readonly number[])[] };
 }
 
 /** A graph under construction, in the order in which its nodes were added. */

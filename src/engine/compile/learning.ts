@@ -3,16 +3,17 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Batch, BatchValues } from '../../core/batch.js';
 import { isTensor } from '../../core/batch.js';
 import type { StepPlan } from '../../core/compiler.js';
+import { CompileError, messageOf } from '../../core/errors.js';
 import type { OptimizerState } from '../../core/optimizer.js';
 import type { Backend } from './backend.js';
 import { checkPass, checkUpdate } from './checkStep.js';
-import { composedUpdate } from './composedUpdate.js';
 import { gradientProgram } from './gradientProgram.js';
 import { TYPES } from './graph.js';
 import type { Program } from './program.js';
 import { feed, recordProgram, usedBy, type Fed } from './recordProgram.js';
 import { openStep, type StepGraph, type Values } from './stepGraph.js';
 import type { Pair } from './syncedVariables.js';
+import { updateOf } from './updateOf.js';
 
 /** Batches of so many shapes get a program; others are computed eagerly. */
 const MOST_PROGRAMS = 8;
@@ -39,7 +40,7 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
     .filter((variable) => !own.has(variable) && variable.dtype in TYPES)
     .map((variable, i) => pairOf(variable, `other/${i}`));
   const programs: Program[] = [gradientProgram(plan.weights.slots)];
-  const indices = new Map<string, number>();
+  const indices = new Map<string, number | undefined>();
   const initial = plan.optimizer.init(plan.weights.slots);
   let graph: StepGraph | undefined;
 
@@ -53,12 +54,30 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
   const fed = feed(library, first);
   try {
     const { expected } = record(fed, 1);
-    const update = composedUpdate(library, plan.optimizer, plan.weights, initial, targets);
+    const update = updateOf(library, plan, initial, targets);
     const open = (values: Values): void => {
       const used = foreign.filter((pair) => programs.some((program) => usedBy(program, [pair]).length > 0));
       graph = openStep(backend, plan, programs, weights, used, update, values);
     };
-    library.tidy(() => {
+    /** Makes a graph that knows one more shape, and moves everything over. */
+    const grow = (next: Fed, microStep: number): void => {
+      const { expected: wanted } = record(next, microStep);
+      attempt(library, () => {
+        const values = graph!.snapshot();
+        graph!.close();
+        try {
+          open(values);
+          checkPass(library, graph!, programs.length - 1, next, wanted);
+          graph!.reload(values);
+        } catch (error) {
+          programs.pop();
+          graph!.close();
+          open(values);
+          throw error;
+        }
+      });
+    };
+    attempt(library, () => {
       const values = update.split(initial);
       open(values);
       checkPass(library, graph!, 1, fed, expected);
@@ -70,18 +89,16 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
       graph: () => graph!,
       seed: expected.seed,
       indexOf: (next, microStep) => {
-        const known = indices.get(keyOf(next));
-        if (known !== undefined || programs.length > MOST_PROGRAMS) return known;
-        const { expected: wanted } = record(next, microStep);
-        const before = graph!;
-        library.tidy(() => {
-          const values = before.snapshot();
-          before.close();
-          open(values);
-          checkPass(library, graph!, programs.length - 1, next, wanted);
-          graph!.reload(values);
-        });
-        return programs.length - 1;
+        const key = keyOf(next);
+        if (indices.has(key) || programs.length > MOST_PROGRAMS) return indices.get(key);
+        try {
+          grow(next, microStep);
+        } catch (error) {
+          if (plan.strict || !(error instanceof CompileError)) throw error;
+          indices.set(key, undefined);
+          console.warn(`trainStep: batches like micro-batch ${microStep} run op by op: ${error.message}`);
+        }
+        return indices.get(key);
       },
       takeOver: () => {
         graph!.weights.takeOver();
@@ -95,6 +112,16 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
     throw error;
   } finally {
     library.dispose([...fed.made, ...Object.values(initial)]);
+  }
+}
+
+/** Does something with the graph in a `tidy`; what TensorFlow refuses cannot be compiled. */
+function attempt(library: typeof tf, work: () => void): void {
+  try {
+    library.tidy(work);
+  } catch (cause) {
+    if (cause instanceof CompileError) throw cause;
+    throw new CompileError(`TensorFlow refuses the graph: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -12,6 +12,9 @@ export interface HostTensor extends Literal {
   readonly op: string;
 }
 
+/** The types that TensorFlow.js leaves TensorFlow to infer of an op's first input; in a graph they must be written. */
+const INFERRED: Readonly<Record<string, string>> = { ExpandDims: 'T' };
+
 /** What a step did. */
 export interface Recording<T> {
   readonly result: T;
@@ -37,21 +40,36 @@ export function record<T>(backend: Backend, known: ReadonlyMap<object, string>, 
   const seeds: number[] = [];
   const { executeSingleOutput, executeMultipleOutputs, readSync } = backend;
   const { random } = Math;
+  let refused: CompileError | undefined;
+  const refuse = (what: string): never => {
+    throw (refused ??= new CompileError(what));
+  };
 
   const refOf = ({ dataId }: tf.TensorInfo, op = 'the result'): string => {
     const ref = refs.get(dataId);
     if (ref) return ref;
-    if (!dataId) throw new CompileError(`${op} takes a 64-bit number, which cannot be recorded`);
+    if (!dataId) return refuse(`${op} takes a 64-bit number, which cannot be recorded`);
     const name = `host${hosts.length}`;
     const { dtype, shape } = backend.tensorMap.get(dataId);
-    hosts.push({ name, op, dtype, shape, values: copyOf(readSync.call(backend, dataId), op) });
+    const values = readSync.call(backend, dataId);
+    if (!ArrayBuffer.isView(values)) return refuse(`${op} takes strings, which cannot be recorded`);
+    hosts.push({ name, op, dtype, shape, values: values.slice() });
     refs.set(dataId, name);
     return name;
   };
-  const write = (op: string, attrs: readonly OpAttr[] | null, input: string[], outputs: readonly tf.Tensor[]): void => {
+  const shapesOf = (tensors: readonly tf.TensorInfo[]) =>
+    tensors.map(({ dataId }) => backend.tensorMap.get(dataId).shape);
+  const write = (
+    op: string,
+    attrs: readonly OpAttr[] | null,
+    inputs: readonly tf.Tensor[],
+    input: string[],
+    outputs: readonly tf.Tensor[],
+  ): void => {
     const name = `op${nodes.length}`;
     const attr = Object.fromEntries((attrs ?? []).map((each) => [each.name, attrOf(backend, op, each)]));
-    nodes.push({ name, op, input, attr });
+    if (op in INFERRED) attr[INFERRED[op]!] ??= { type: backend.tensorMap.get(inputs[0]!.dataId).dtype };
+    nodes.push({ name, op, input, attr, shapes: { in: shapesOf(inputs), out: shapesOf(outputs) } });
     outputs.forEach(({ dataId }, i) => refs.set(dataId, i ? `${name}:${i}` : name));
   };
 
@@ -59,20 +77,19 @@ export function record<T>(backend: Backend, known: ReadonlyMap<object, string>, 
     executeSingleOutput(this: Backend, ...[op, attrs, inputs, count]: Parameters<Backend['executeSingleOutput']>) {
       const input = inputs.map((tensor) => refOf(tensor, op)); // the host's numbers are at hand until the op has run
       const output = executeSingleOutput.call(backend, op, attrs, inputs, count);
-      write(op, attrs, input, [output]);
+      write(op, attrs, inputs, input, [output]);
       return output;
     },
     executeMultipleOutputs(this: Backend, ...[op, attrs, inputs, count]: Parameters<Backend['executeSingleOutput']>) {
       const input = inputs.map((tensor) => refOf(tensor, op));
       const outputs = executeMultipleOutputs.call(backend, op, attrs, inputs, count);
-      write(op, attrs, input, outputs);
+      write(op, attrs, inputs, input, outputs);
       return outputs;
     },
     readSync(dataId: object) {
       const ref = refs.get(dataId);
       const source = nodes.find(({ name }) => name === ref?.replace(/:\d+$/, ''))?.op ?? ref;
-      if (source && !source.startsWith('host'))
-        throw new CompileError(`the step reads the outcome of ${source} back to the host`);
+      if (source && !source.startsWith('host')) refuse(`the step reads the outcome of ${source} back to the host`);
       return readSync.call(backend, dataId);
     },
   });
@@ -83,16 +100,15 @@ export function record<T>(backend: Backend, known: ReadonlyMap<object, string>, 
     },
   });
   try {
-    return { result: step(), nodes, hosts, seeds, refOf };
+    const result = step();
+    if (refused) throw refused as CompileError; // it was caught in there
+    return { result, nodes, hosts, seeds, refOf };
+  } catch (error) {
+    throw refused ?? error; // whoever called the backend may have put it into other words
   } finally {
     Object.assign(Math, { random });
     Object.assign(backend, { executeSingleOutput, executeMultipleOutputs, readSync });
   }
-}
-
-function copyOf(values: tf.backend_util.BackendValues, op: string): tf.backend_util.TypedArray {
-  if (!ArrayBuffer.isView(values)) throw new CompileError(`${op} takes strings, which cannot be recorded`);
-  return values.slice();
 }
 
 /** TensorFlow.js's attribute of an op as a node's. */

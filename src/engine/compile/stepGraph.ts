@@ -71,6 +71,7 @@ export function openStep(
     const fetches = entries.map(([name]) => `load/${name}`);
     free(session.run(feeds, fetches));
   };
+  let closed = false;
   const run: StepGraph['run'] = (feeds, fetches) =>
     session.run(feeds, fetches).map((output) => backend.createOutputTensor(output));
   reload(values);
@@ -85,6 +86,8 @@ export function openStep(
     run,
     reload,
     close: () => {
+      if (closed) return;
+      closed = true;
       synced.weights.pull();
       synced.others.pull();
       session.close();

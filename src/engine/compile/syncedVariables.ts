@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import { ModelError } from '../../core/errors.js';
 import type { Backend } from './backend.js';
 import type { Session } from './session.js';
 import type { GraphVariable } from './variables.js';
@@ -33,41 +34,52 @@ export function syncedVariables(backend: Backend, session: Session, pairs: reado
   const known = pairs.map(() => ({}));
   let stale = false;
 
-  /** Gives a variable data of its own: a copy of what the graph holds. */
-  const adopt = (i: number): void => {
-    const copy = backend.createOutputTensor(session.run({}, [reads[i]!])[0]!);
-    pairs[i]!.variable.assign(copy);
-    copy.dispose();
-    known[i] = pairs[i]!.variable.dataId;
+  /** Gives variables data of their own: copies of what the graph holds. */
+  const adopt = (indices: readonly number[]): void => {
+    if (indices.length === 0) return;
+    const copies = session.run({}, indices.map((i) => reads[i]!)); // prettier-ignore
+    indices.forEach((i, at) => {
+      const copy = backend.createOutputTensor(copies[at]!);
+      pairs[i]!.variable.assign(copy);
+      copy.dispose();
+      known[i] = pairs[i]!.variable.dataId;
+    });
   };
   const heldBy = (i: number) => backend.tensorMap.get(known[i]!);
+  const isOurs = (i: number): boolean => !pairs[i]!.variable.isDisposed && pairs[i]!.variable.dataId === known[i];
   const pull = (): void => {
     if (!stale) return;
     stale = false;
     session.run({}, reads).forEach(({ id }, i) => {
-      if (pairs[i]!.variable.dataId === known[i]) setProperty(heldBy(i), 'id', { value: id, writable: true });
+      if (isOurs(i)) setProperty(heldBy(i), 'id', { value: id, writable: true });
       else backend.binding.deleteTensor(id);
     });
   };
-  pairs.forEach((_, i) => adopt(i));
+  adopt(pairs.map((_, i) => i));
   return {
     pull,
     takeOver: () =>
       pairs.forEach(({ variable, inGraph }, i) => {
-        if (variable.dataId === known[i]) return;
+        if (isOurs(i)) return;
+        if (variable.isDisposed)
+          throw new ModelError(
+            `trainStep: the model must live as long as its run, ${variable.name} has been disposed`,
+            [variable.name],
+          );
         const [loaded] = session.run({ [`given/${inGraph.name}`]: variable }, [`load/${inGraph.name}`]);
         backend.binding.deleteTensor(loaded!.id);
-        adopt(i);
+        adopt([i]);
       }),
     changing: () => {
-      const cloned = pairs.flatMap((_, i) => (backend.refCount(known[i]!) > 1 ? [i] : []));
+      const cloned = pairs.flatMap((_, i) => (isOurs(i) && backend.refCount(known[i]!) > 1 ? [i] : []));
       if (cloned.length > 0) pull();
-      cloned.forEach(adopt);
+      adopt(cloned);
     },
     changed: () => {
       if (stale) return;
       stale = true;
       pairs.forEach((_, i) => {
+        if (!isOurs(i)) return;
         const held = heldBy(i);
         backend.binding.deleteTensor(held.id);
         setProperty(held, 'id', {

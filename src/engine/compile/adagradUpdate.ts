@@ -1,0 +1,34 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import type { Formula } from '../../core/optimizer.js';
+import type { WeightSlot } from '../../core/weights.js';
+import { RATE, type AddUpdate } from './finish.js';
+import { addFloat, addScalar } from './graph.js';
+import { slotVariables } from './slots.js';
+import type { Update } from './update.js';
+import type { GraphVariable } from './variables.js';
+
+/** Adagrad by TensorFlow's own op. */
+export function adagradUpdate(
+  library: typeof tf,
+  { epsilon }: Extract<Formula, { kind: 'adagrad' }>,
+  slots: readonly WeightSlot[],
+  targets: readonly GraphVariable[],
+): Update {
+  const squares = slotVariables(library, 'squares', slots);
+  const add: AddUpdate = (graph, gradients, gate) => {
+    addScalar(graph, 'adagrad/epsilon', epsilon);
+    return targets.map(({ name }, i) =>
+      addFloat(graph, `adagrad/apply/${name}`, 'ResourceApplyAdagradV2', [
+        ...[name, squares.variables[i]!.name, RATE, 'adagrad/epsilon', gradients[i]!],
+        ...gate,
+      ]),
+    );
+  };
+  return {
+    add,
+    variables: squares.variables,
+    split: (state) => squares.split(state['squares']!),
+    join: (held) => ({ squares: squares.join(held) }),
+  };
+}

@@ -1,0 +1,43 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import type { Formula } from '../../core/optimizer.js';
+import type { WeightSlot } from '../../core/weights.js';
+import { RATE, type AddUpdate } from './finish.js';
+import { add, addFloat, addScalar, FLOAT, type Graph } from './graph.js';
+import { slotVariables } from './slots.js';
+import type { Update } from './update.js';
+import type { GraphVariable } from './variables.js';
+
+/** Gradient descent, with momentum or without, by TensorFlow's own ops; weight decay is added to the gradients. */
+export function sgdUpdate(
+  library: typeof tf,
+  { momentum, nesterov, weightDecay }: Extract<Formula, { kind: 'sgd' }>,
+  slots: readonly WeightSlot[],
+  targets: readonly GraphVariable[],
+): Update {
+  const velocity = slotVariables(library, 'velocity', slots);
+  const decayed = (graph: Graph, gradient: string, { name }: GraphVariable): string => {
+    if (weightDecay === 0) return gradient;
+    addFloat(graph, `sgd/pull/${name}`, 'Mul', [`read/${name}`, 'sgd/decay']);
+    return addFloat(graph, `sgd/slope/${name}`, 'AddV2', [gradient, `sgd/pull/${name}`]);
+  };
+  const addUpdate: AddUpdate = (graph, gradients, gate) => {
+    addScalar(graph, 'sgd/decay', weightDecay);
+    addScalar(graph, 'sgd/momentum', momentum);
+    return targets.map((weight, i) => {
+      const slope = decayed(graph, gradients[i]!, weight);
+      const name = `sgd/apply/${weight.name}`;
+      if (momentum === 0)
+        return addFloat(graph, name, 'ResourceApplyGradientDescent', [weight.name, RATE, slope, ...gate]);
+      const inputs = [weight.name, velocity.variables[i]!.name, RATE, slope, 'sgd/momentum', ...gate];
+      return add(graph, name, 'ResourceApplyMomentum', inputs, { T: { type: FLOAT }, use_nesterov: { b: nesterov } });
+    });
+  };
+  if (momentum === 0) return { add: addUpdate, variables: [], split: () => ({}), join: () => ({}) };
+  return {
+    add: addUpdate,
+    variables: velocity.variables,
+    split: (state) => velocity.split(state['velocity']!),
+    join: (held) => ({ velocity: velocity.join(held) }),
+  };
+}
