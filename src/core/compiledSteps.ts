@@ -1,19 +1,20 @@
-import { defer, finalize, type OperatorFunction } from 'rxjs';
+import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type OperatorFunction } from 'rxjs';
 
 import { disposeTensors, samplesOf, weightOf } from './batch.js';
 import type { CompiledStep } from './compiler.js';
 import { assertPositive, assertPositiveInteger } from './errors.js';
-import { assertRate, type Optimizer } from './optimizer.js';
 import { liveValue, type Live } from './live.js';
+import { assertRate, type Optimizer } from './optimizer.js';
 import { RUN } from './run.js';
-import type { ForwardPass, MicroBatchResult, StepResult } from './values.js';
+import type { ForwardPass, GradientStep, MicroBatchResult, StepResult } from './values.js';
 import { windows } from './windows.js';
 
-/** What of a training step may change while it runs. */
-export interface LiveOptions {
+/** What of a training step is not in the graph. */
+export interface StepOptions {
   readonly accumulate: Live;
   readonly clipNorm?: Live;
   readonly optimizer: Optimizer;
+  readonly reduce?: MonoTypeOperatorFunction<GradientStep>;
 }
 
 interface Window {
@@ -26,22 +27,24 @@ interface Window {
   readonly newest: ForwardPass;
 }
 
+/** A window that is full; its gradients are a sum in the graph, to be multiplied by `scale`. */
+interface Full extends Omit<GradientStep, 'gradients'> {
+  readonly scale: number;
+}
+
 /**
  * Runs passes through a compiled step: what `backward`, `accumulate`, clipping and `optimizerStep` do, with the same results.
  *
  * **Ownership**: takes the batches and the step, which it closes at the end; the results' scalars are the receiver's.
  */
-export function compiledSteps(step: CompiledStep, options: LiveOptions): OperatorFunction<ForwardPass, StepResult> {
-  const { accumulate, clipNorm = 1, optimizer } = options;
+export function compiledSteps(step: CompiledStep, options: StepOptions): OperatorFunction<ForwardPass, StepResult> {
+  const { accumulate, clipNorm = 1, optimizer, reduce } = options;
   return (source) =>
     defer(() => {
       const size = liveValue(accumulate, 'accumulate: microBatches', assertPositiveInteger);
       const limit = liveValue(clipNorm, 'clipByGlobalNorm: maxNorm', assertPositive);
-      const rate = liveValue(
-        optimizer.learningRate,
-        `optimizerStep: the learning rate of ${optimizer.name}`,
-        assertRate,
-      );
+      const label = `optimizerStep: the learning rate of ${optimizer.name}`;
+      const rate = liveValue(optimizer.learningRate, label, assertRate);
       let microStep = 0;
       let globalStep = 0;
 
@@ -50,58 +53,70 @@ export function compiledSteps(step: CompiledStep, options: LiveOptions): Operato
         try {
           microStep += 1;
           const weight = weightOf(batch);
-          const { unit, ...before } = window ?? {
-            size: size.at(globalStep + 1),
-            unit: weight || 1,
-            weight: 0,
-            samples: 0,
-            microBatches: [],
-          };
-          const result = step.microStep(batch, { opens: !window, share: weight / unit }, microStep);
+          const empty = { unit: weight || 1, weight: 0, samples: 0, microBatches: [] };
+          const before = window ?? { size: size.at(globalStep + 1), ...empty };
+          const result = step.microStep(batch, { opens: !window, share: weight / before.unit }, microStep);
           return {
             ...before,
-            unit,
             weight: before.weight + weight,
             samples: before.samples + samplesOf(batch),
             microBatches: [...before.microBatches, result],
             newest,
           };
-        } catch (error) {
-          disposeTensors(window?.microBatches);
-          throw error;
         } finally {
           disposeTensors(batch);
         }
       };
-      const close = ({ unit, weight, samples, microBatches, newest }: Window): StepResult => {
+      const close = ({ unit, weight, samples, microBatches, newest }: Window): Full => {
+        const { batch, weights, reducers } = newest;
+        const run = newest[RUN] && { [RUN]: newest[RUN] };
+        const counts = { globalStep, microStep, epoch: batch.epoch ?? 1, samples, weight, worldSize: 1 };
+        return { ...counts, weights, reducers, microBatches, scale: weight === 0 ? 1 : unit / weight, ...run };
+      };
+      const finish = map(({ scale, ...full }: Full): StepResult => {
         try {
           const learningRate = rate.at(globalStep + 1);
-          const maxNorm = limit.at(globalStep + 1);
-          const scalars = step.finishWindow({ scale: weight === 0 ? 1 : unit / weight, learningRate, maxNorm });
+          const scalars = step.finishWindow({ scale, learningRate, maxNorm: limit.at(globalStep + 1) });
           globalStep += 1;
-          newest.weights.updates += 1;
-          const { batch, weights, reducers } = newest;
-          const epoch = batch.epoch ?? 1;
-          const run = newest[RUN] && { [RUN]: newest[RUN] };
-          const counts = { globalStep, microStep, epoch, samples, weight, worldSize: 1 };
-          return { ...counts, learningRate, microBatches, weights, reducers, ...scalars, ...run };
+          full.weights.updates += 1;
+          return { ...full, globalStep, learningRate, ...scalars };
         } catch (error) {
-          disposeTensors(microBatches);
+          disposeTensors(full.microBatches);
           throw error;
         }
-      };
+      });
       return source.pipe(
         size.whileRunning(),
         limit.whileRunning(),
         rate.whileRunning(),
-        windows<ForwardPass, Window, StepResult>({
+        windows<ForwardPass, Window, Full>({
           remainder: 'flush',
           add,
           isFull: ({ microBatches, size: wanted }) => microBatches.length === wanted,
           close,
           discard: ({ microBatches }) => disposeTensors(microBatches),
         }),
+        reduce ? pipe(outside(step, reduce), finish) : finish,
         finalize(() => step.close()),
       );
     });
+}
+
+/** Takes the mean of a window's gradients out of the graph, through a stage, and back. */
+function outside(step: CompiledStep, stage: MonoTypeOperatorFunction<GradientStep>): MonoTypeOperatorFunction<Full> {
+  return pipe(
+    map(({ scale, ...full }: Full): GradientStep => ({ ...full, gradients: step.gradients(scale) })),
+    stage,
+    map(({ gradients, ...full }) => {
+      try {
+        step.setGradients(gradients, full.microBatches);
+        return { ...full, scale: 1 };
+      } catch (error) {
+        disposeTensors(full.microBatches);
+        throw error;
+      } finally {
+        gradients.dispose();
+      }
+    }),
+  );
 }

@@ -14,6 +14,8 @@ export interface StepPlan extends Omit<Computation, 'batch'> {
   readonly clips: boolean;
   /** Whether a step that is not finite leaves everything as it is. */
   readonly skips: boolean;
+  /** Whether XLA compiles the pass; 'auto', where that pays. */
+  readonly xla: 'auto' | boolean;
   /** Whether it is an error if a batch in mid-run cannot be compiled; else it is computed op by op. */
   readonly strict: boolean;
 }
@@ -39,6 +41,10 @@ export interface CompiledStep {
     window: { readonly opens: boolean; readonly share: number },
     microStep: number,
   ): MicroBatchResult;
+  /** The window's gradients so far, times `scale`; a copy, which the caller owns. */
+  gradients(scale: number): tf.Tensor1D;
+  /** Puts gradients in the place of the window's, whose losses are those of `microBatches`. They stay the caller's. */
+  setGradients(gradients: tf.Tensor1D, microBatches: readonly MicroBatchResult[]): void;
   /** Ends the window: changes the weights. The scalars become the caller's. */
   finishWindow(end: WindowEnd): { readonly gradientNorm?: tf.Scalar; readonly finite?: tf.Scalar };
   /** The optimizer's state; a copy, which the caller owns. */

@@ -10,11 +10,11 @@ export type Remainder = 'flush' | 'drop' | 'carry';
 export interface Windowing<T, W, R> {
   readonly remainder: Remainder;
   /** The window with one value more; the first of a window is added to none. It takes the value, unless it throws. */
-  add(window: W | undefined, value: T): W;
-  isFull(window: W): boolean;
-  close(window: W): R;
+  readonly add: (window: W | undefined, value: T) => W;
+  readonly isFull: (window: W) => boolean;
+  readonly close: (window: W) => R;
   /** Frees a window that is not to be closed. */
-  discard(window: W): void;
+  readonly discard: (window: W) => void;
 }
 
 /** Throws unless `remainder` is one that there is. */

@@ -19,11 +19,10 @@ export function addRecorded(
   known: Readonly<Record<string, string>>,
   seed: string,
 ): Rename {
-  const rename: Rename = (ref) => {
-    const [mark = '', node = ref] = [/^\^?/.exec(ref)![0], ref.replace(/^\^/, '').replace(/:\d+$/, '')];
-    const output = /:\d+$/.exec(ref)?.[0] ?? '';
-    return `${mark}${known[node] ?? prefix + node}${output}`;
-  };
+  const rename: Rename = (ref) =>
+    ref.replace(/^(\^?)(.*?)((?::\d+)?)$/, (_, mark: string, node: string, output: string) =>
+      [mark, known[node] ?? prefix + node, output].join(''),
+    );
   for (const host of hosts) {
     if (host.random) addRandom(graph, rename(host.name), host, seed);
     else addConstant(graph, rename(host.name), host);

@@ -42,10 +42,11 @@ type Execute<R> = (op: string, attrs: readonly OpAttr[] | null, inputs: readonly
 /** TensorFlow.js's backend over native TensorFlow: every op of it goes through the two `execute…` functions. */
 export interface Backend extends Omit<tf.KernelBackend, 'readSync'> {
   readonly binding: Binding;
+  readonly isUsingGpuDevice: boolean;
   readonly tensorMap: { get(dataId: object): Held; has(dataId: object): boolean };
   executeSingleOutput: Execute<tf.Tensor>;
   executeMultipleOutputs: Execute<tf.Tensor[]>;
   createOutputTensor(output: Output): tf.Tensor;
   getInputTensorIds(inputs: readonly tf.TensorInfo[]): number[];
-  readSync(dataId: object): tf.backend_util.BackendValues;
+  readSync: (dataId: object) => tf.backend_util.BackendValues;
 }

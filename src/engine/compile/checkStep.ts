@@ -24,13 +24,11 @@ const RATE_OF_CHECK = 2 ** -10;
 export function checkPass(library: typeof tf, graph: StepGraph, index: number, fed: Fed, expected: Expected): void {
   const { feeds, fetches } = graph.programs[index]!;
   library.tidy(() => {
-    const drawn = Object.entries(expected.drawn).map(([name, { values, shape }]) => [
-      `pass${index}/${name}`,
-      library.tensor(values, [...shape]),
-    ]);
-    const batch = feeds.map((name, i) => [name, fed.tensors[i]!]);
-    const seed = library.tensor1d([0, 0], 'int32');
-    const scalars = graph.run({ ...Object.fromEntries([...batch, ...drawn]), [SEED]: seed }, fetches.open);
+    const given: Record<string, tf.Tensor> = { [SEED]: library.tensor1d([0, 0], 'int32') };
+    feeds.forEach((name, i) => (given[name] = fed.tensors[i]!));
+    for (const [name, { values, shape }] of Object.entries(expected.drawn))
+      given[`pass${index}/${name}`] = library.tensor(values, [...shape]);
+    const scalars = graph.run(given, fetches.open);
     scalars.forEach((scalar, i) => {
       assertNear(i ? 'a metric' : 'the loss', read(library, scalar), [expected.scalars[i]!]);
     });

@@ -11,6 +11,7 @@ import { LIMIT, RATE, SCALE } from './finish.js';
 import { SEED, SHARE, type Mode } from './program.js';
 import { feed } from './recordProgram.js';
 import { learning } from './learning.js';
+import { SUM } from './stepGraph.js';
 
 /** Compiles steps for native TensorFlow, by running one eagerly and writing down what it does. */
 export function compilerFor(library: typeof tf): CompileStep {
@@ -67,6 +68,11 @@ export function compilerFor(library: typeof tf): CompileStep {
         } finally {
           library.dispose([...fed.made]);
         }
+      },
+      gradients: (scale) => library.tidy(() => library.mul<tf.Tensor1D>(learned.graph().run({}, [SUM])[0]!, scale)),
+      setGradients: (gradients, microBatches) => {
+        const losses = library.tidy(() => library.addN(microBatches.map(({ loss }) => loss)));
+        library.dispose([losses, ...run(0, [gradients, losses], 'open', 1, 0)]);
       },
       finishWindow: ({ scale, learningRate, maxNorm }) => {
         learned.takeOver();

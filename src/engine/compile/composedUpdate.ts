@@ -106,7 +106,8 @@ function recordUpdate(
     );
     const { result, refOf } = recorded;
     const after = Object.entries(result.state).map(([slot, tensor]) => [nameOf(slot), refOf(tensor)]);
-    recording = { ...recorded, result: { weights: refOf(result.weights), state: Object.fromEntries(after) } };
+    const names = Object.fromEntries(after) as Record<string, string>;
+    recording = { ...recorded, result: { weights: refOf(result.weights), state: names } };
   });
   return recording!;
 }

@@ -14,6 +14,7 @@ import { feed, recordProgram, usedBy, type Fed } from './recordProgram.js';
 import { openStep, type StepGraph, type Values } from './stepGraph.js';
 import type { Pair } from './syncedVariables.js';
 import { updateOf } from './updateOf.js';
+import { withXla } from './xla.js';
 
 /** Batches of so many shapes get a program; others are computed eagerly. */
 const MOST_PROGRAMS = 8;
@@ -47,7 +48,9 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
   const record = (fed: Fed, microStep: number) => {
     const recorded = recordProgram(library, plan, fed, weights, foreign, microStep);
     indices.set(keyOf(fed), programs.length);
-    programs.push(recorded.program);
+    const { program } = recorded;
+    const xla = plan.xla === 'auto' ? backend.isUsingGpuDevice : plan.xla;
+    programs.push(xla ? withXla(program) : program);
     return recorded;
   };
   const targets = weights.map(({ inGraph }) => inGraph);

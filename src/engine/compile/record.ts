@@ -39,7 +39,7 @@ export function record<T>(backend: Backend, known: ReadonlyMap<object, string>, 
   const hosts: HostTensor[] = [];
   const seeds: number[] = [];
   const { executeSingleOutput, executeMultipleOutputs, readSync } = backend;
-  const { random } = Math;
+  const random = Object.getOwnPropertyDescriptor(Math, 'random') as { value: () => number };
   let refused: CompileError | undefined;
   const refuse = (what: string): never => {
     throw (refused ??= new CompileError(what));
@@ -95,7 +95,7 @@ export function record<T>(backend: Backend, known: ReadonlyMap<object, string>, 
   });
   Object.assign(Math, {
     random: () => {
-      seeds.push(random());
+      seeds.push(random.value());
       return seeds.at(-1)!;
     },
   });
@@ -106,7 +106,7 @@ export function record<T>(backend: Backend, known: ReadonlyMap<object, string>, 
   } catch (error) {
     throw refused ?? error; // whoever called the backend may have put it into other words
   } finally {
-    Object.assign(Math, { random });
+    Object.defineProperty(Math, 'random', random);
     Object.assign(backend, { executeSingleOutput, executeMultipleOutputs, readSync });
   }
 }

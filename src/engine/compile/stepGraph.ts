@@ -21,7 +21,7 @@ export interface StepGraph {
   readonly weights: SyncedVariables;
   readonly others: SyncedVariables;
   /** Runs the graph and gives back tensors, which are the caller's. */
-  run(feeds: Values, fetches: readonly string[]): tf.Tensor[];
+  run(this: void, feeds: Values, fetches: readonly string[]): tf.Tensor[];
   /** Sets everything to what it was when it was opened: the model's variables to theirs, the others to `values`. */
   reload(values: Values): void;
   /** What the variables beside the model's hold: sums, losses and the optimizer's state. */
