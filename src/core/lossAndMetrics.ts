@@ -20,6 +20,7 @@ export function lossOf(
   try {
     values = loss(labels, predictions);
   } catch (cause) {
+    if (cause instanceof BatchError) throw cause;
     throw new LossError(`forward: the loss failed on micro-batch ${microStep}: ${messageOf(cause)}`, microStep, {
       cause,
     });

@@ -7,13 +7,14 @@ import { flatten } from '../../core/weights.js';
 import type { Backend } from './backend.js';
 import { LIMIT, RATE, SCALE } from './finish.js';
 import { SEED } from './program.js';
-import type { Expected, Fed } from './recordProgram.js';
+import type { Fed } from './feed.js';
+import type { Expected } from './recordProgram.js';
 import { SUM, type StepGraph } from './stepGraph.js';
 
 /** How far a compiled step may be from the eager one, as a share of the largest number of its kind (DECISIONS.md). */
 const TOLERANCE = 1e-4;
-/** A gradient this much smaller than the largest is not looked at more closely than that. */
-const SMALL = 1e-3;
+/** A gradient this much smaller than the largest is held against that: at 1e-6 of it, float32 rounds. */
+const SMALL = 1e-2;
 const RATE_OF_CHECK = 2 ** -10;
 
 /**
@@ -24,10 +25,11 @@ const RATE_OF_CHECK = 2 ** -10;
 export function checkPass(library: typeof tf, graph: StepGraph, index: number, fed: Fed, expected: Expected): void {
   const { feeds, fetches } = graph.programs[index]!;
   library.tidy(() => {
-    const given: Record<string, tf.Tensor> = { [SEED]: library.tensor1d([0, 0], 'int32') };
+    const given: Record<string, tf.Tensor> = {};
     feeds.forEach((name, i) => (given[name] = fed.tensors[i]!));
-    for (const [name, { values, shape }] of Object.entries(expected.drawn))
-      given[`pass${index}/${name}`] = library.tensor(values, [...shape]);
+    const drawn = Object.entries(expected.drawn);
+    if (drawn.length > 0) given[SEED] = library.tensor1d([0, 0], 'int32');
+    for (const [name, { values, shape }] of drawn) given[`pass${index}/${name}`] = library.tensor(values, [...shape]);
     const scalars = graph.run(given, fetches.open);
     scalars.forEach((scalar, i) => {
       assertNear(i ? 'a metric' : 'the loss', read(library, scalar), [expected.scalars[i]!]);

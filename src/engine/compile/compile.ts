@@ -9,7 +9,7 @@ import { checkLabels } from '../../core/lossAndMetrics.js';
 import type { MicroBatchResult } from '../../core/values.js';
 import { LIMIT, RATE, SCALE } from './finish.js';
 import { SEED, SHARE, type Mode } from './program.js';
-import { feed } from './recordProgram.js';
+import { feed } from './feed.js';
 import { learning } from './learning.js';
 import { SUM } from './stepGraph.js';
 

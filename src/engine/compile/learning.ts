@@ -1,16 +1,17 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import type { Batch, BatchValues } from '../../core/batch.js';
-import { isTensor } from '../../core/batch.js';
+import type { Batch } from '../../core/batch.js';
 import type { StepPlan } from '../../core/compiler.js';
 import { CompileError, messageOf } from '../../core/errors.js';
 import type { OptimizerState } from '../../core/optimizer.js';
 import type { Backend } from './backend.js';
 import { checkPass, checkUpdate } from './checkStep.js';
+import { feed, keyOf, type Fed } from './feed.js';
 import { gradientProgram } from './gradientProgram.js';
-import { TYPES } from './graph.js';
+import { improve } from './improve.js';
 import type { Program } from './program.js';
-import { feed, recordProgram, usedBy, type Fed } from './recordProgram.js';
+import { pairsOf } from './pairs.js';
+import { recordProgram, usedBy } from './recordProgram.js';
 import { openStep, type StepGraph, type Values } from './stepGraph.js';
 import type { Pair } from './syncedVariables.js';
 import { updateOf } from './updateOf.js';
@@ -35,32 +36,31 @@ export interface Learning {
 
 export function learning(library: typeof tf, plan: StepPlan, first: Batch): Learning {
   const backend = library.backend() as unknown as Backend;
-  const weights = plan.weights.variables.map((variable, i) => pairOf(variable, `weight/${i}`));
-  const own = new Set<unknown>(plan.weights.variables);
-  const foreign = Object.values(library.engine().registeredVariables)
-    .filter((variable) => !own.has(variable) && variable.dtype in TYPES)
-    .map((variable, i) => pairOf(variable, `other/${i}`));
+  const { weights } = pairsOf(library, plan);
+  const used = new Map<string, Pair>();
   const programs: Program[] = [gradientProgram(plan.weights.slots)];
   const indices = new Map<string, number | undefined>();
-  const initial = plan.optimizer.init(plan.weights.slots);
   let graph: StepGraph | undefined;
 
   const record = (fed: Fed, microStep: number) => {
-    const recorded = recordProgram(library, plan, fed, weights, foreign, microStep);
+    const { others } = pairsOf(library, plan);
+    const recorded = recordProgram(library, plan, fed, weights, others, microStep);
+    const program = improve(recorded.program);
+    for (const pair of usedBy(program, others)) used.set(pair.inGraph.name, pair);
     indices.set(keyOf(fed), programs.length);
-    const { program } = recorded;
     const xla = plan.xla === 'auto' ? backend.isUsingGpuDevice : plan.xla;
     programs.push(xla ? withXla(program) : program);
     return recorded;
   };
   const targets = weights.map(({ inGraph }) => inGraph);
   const fed = feed(library, first);
+  let initial: OptimizerState = {};
   try {
+    initial = plan.optimizer.init(plan.weights.slots);
     const { expected } = record(fed, 1);
     const update = updateOf(library, plan, initial, targets);
     const open = (values: Values): void => {
-      const used = foreign.filter((pair) => programs.some((program) => usedBy(program, [pair]).length > 0));
-      graph = openStep(backend, plan, programs, weights, used, update, values);
+      graph = openStep(backend, plan, programs, weights, [...used.values()], update, values);
     };
     /** Makes a graph that knows one more shape, and moves everything over. */
     const grow = (next: Fed, microStep: number): void => {
@@ -126,14 +126,4 @@ function attempt(library: typeof tf, work: () => void): void {
     if (cause instanceof CompileError) throw cause;
     throw new CompileError(`TensorFlow refuses the graph: ${messageOf(cause)}`, { cause });
   }
-}
-
-function pairOf(variable: tf.Variable, name: string): Pair {
-  return { variable, inGraph: { name, dtype: TYPES[variable.dtype]!, shape: variable.shape } };
-}
-
-/** What batches must have in common to be computed by one program. */
-function keyOf({ batch, tensors }: Fed): string {
-  const namesOf = (values: BatchValues) => (isTensor(values) ? '' : Object.keys(values));
-  return JSON.stringify([namesOf(batch.xs), namesOf(batch.ys), tensors.map(({ dtype, shape }) => [dtype, shape])]);
 }

@@ -1,12 +1,13 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { isTensor, valuesOf, type Batch, type BatchValues } from '../../core/batch.js';
+import { isTensor } from '../../core/batch.js';
 import type { StepPlan } from '../../core/compiler.js';
 import { computeGradients } from '../../core/compute.js';
 import { CompileError } from '../../core/errors.js';
-import { upload, type Values } from '../../core/predict.js';
-import { SHARES, sharesOf, type SharedBatch } from '../../core/reduceSamples.js';
+import { checkLabels } from '../../core/lossAndMetrics.js';
+import type { Values } from '../../core/predict.js';
 import type { Backend } from './backend.js';
+import type { Fed } from './feed.js';
 import { nodeOf } from './graph.js';
 import type { Program } from './program.js';
 import { record, type Recording } from './record.js';
@@ -23,28 +24,6 @@ export interface Expected {
   readonly drawn: Readonly<Record<string, { readonly shape: readonly number[]; readonly values: Float32Array }>>;
 }
 
-/** A batch's tensors in order. Those that were on the host have been copied; `made` are to be disposed. */
-export interface Fed {
-  readonly batch: SharedBatch;
-  readonly tensors: readonly tf.Tensor[];
-  readonly made: readonly tf.Tensor[];
-}
-
-/** Copies what a batch has on the host to tensors. */
-export function feed(library: typeof tf, batch: Batch): Fed {
-  const [xs, ys] = [upload(batch.xs), upload(batch.ys)];
-  const values = [...valuesOf(xs as BatchValues), ...valuesOf(ys as BatchValues)] as tf.Tensor[];
-  const given = new Set<unknown>([...valuesOf(batch.xs), ...valuesOf(batch.ys)].filter(isTensor));
-  const shares = sharesOf(batch);
-  const weighing = shares ? [library.tensor1d(shares)] : [];
-  const tensors = [...values, ...weighing];
-  return {
-    batch: { ...batch, xs, ys, ...(weighing[0] && { [SHARES]: weighing[0] }) },
-    tensors,
-    made: tensors.filter((tensor) => !given.has(tensor)),
-  };
-}
-
 /**
  * Runs the eager pass on a batch and writes it down: twice, to tell what is the same each time from what is not.
  *
@@ -53,7 +32,7 @@ export function feed(library: typeof tf, batch: Batch): Fed {
 export function recordProgram(
   library: typeof tf,
   plan: StepPlan,
-  { batch, tensors }: Fed,
+  { given: source, batch, tensors }: Fed,
   weights: readonly Pair[],
   others: readonly Pair[],
   microStep: number,
@@ -66,7 +45,10 @@ export function recordProgram(
 
   let predictions: readonly number[] | undefined;
   const loss: typeof plan.loss = Object.assign((labels: Values, given: Values) => {
-    if (isTensor(given)) predictions = given.shape;
+    if (isTensor(given)) {
+      predictions = given.shape;
+      checkLabels(plan.loss, source, predictions, microStep);
+    }
     return plan.loss(labels, given);
   }, plan.loss);
   const pass = (): Recording<Outcome> => {

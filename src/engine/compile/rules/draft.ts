@@ -53,11 +53,14 @@ export function draftOf(program: Program): Draft {
     const by = renamed.get(ref);
     return by === undefined ? ref : rename(by);
   };
+  const learn = ({ name, input, shapes: known }: GraphNode): void => {
+    input.forEach((ref, i) => shapes.set(ref, known!.in[i]!));
+    known!.out.forEach((shape, i) => shapes.set(i ? `${name}:${i}` : name, shape));
+  };
   const write = (node: GraphNode, key: string): void => {
     nodes.set(node.name, node);
     computed.set(key, node.name);
-    node.input.forEach((ref, i) => shapes.set(ref, node.shapes!.in[i]!));
-    node.shapes!.out.forEach((shape, i) => shapes.set(i ? `${node.name}:${i}` : node.name, shape));
+    learn(node);
   };
   const host = (dtype: number, shape: Shape, values: Float32Array | Int32Array): string => {
     const key = `host ${dtype} [${shape.join()}] ${values.join()}`;
@@ -103,7 +106,7 @@ export function draftOf(program: Program): Draft {
       hosts: [...hosts.values()],
     }),
   };
-  for (const { name, shape } of program.hosts) shapes.set(name, shape);
+  program.nodes.forEach(learn);
   return draft;
 }
 

@@ -1,0 +1,39 @@
+import type * as tf from '@tensorflow/tfjs';
+
+import { isTensor, valuesOf, type Batch, type BatchValues } from '../../core/batch.js';
+import { upload } from '../../core/predict.js';
+import { SHARES, sharesOf, type SharedBatch } from '../../core/reduceSamples.js';
+
+/** A batch's tensors in order. Those that were on the host have been copied; `made` are to be disposed. */
+export interface Fed {
+  /** As it came. */
+  readonly given: Batch;
+  readonly batch: SharedBatch;
+  readonly tensors: readonly tf.Tensor[];
+  readonly made: readonly tf.Tensor[];
+}
+
+/** Copies what a batch has on the host to tensors. */
+export function feed(library: typeof tf, batch: Batch): Fed {
+  const there = new Set<unknown>([...valuesOf(batch.xs), ...valuesOf(batch.ys)].filter(isTensor));
+  const shares = sharesOf(batch);
+  const { xs, ys, weighing } = library.tidy(() => ({
+    xs: upload(batch.xs),
+    ys: upload(batch.ys),
+    weighing: shares ? [library.tensor1d(shares)] : [],
+  }));
+  const values = [...valuesOf(xs as BatchValues), ...valuesOf(ys as BatchValues)] as tf.Tensor[];
+  const tensors = [...values, ...weighing];
+  return {
+    given: batch,
+    batch: { ...batch, xs, ys, ...(weighing[0] && { [SHARES]: weighing[0] }) },
+    tensors,
+    made: tensors.filter((tensor) => !there.has(tensor)),
+  };
+}
+
+/** What batches must have in common to be computed by one program. */
+export function keyOf({ batch, tensors }: Fed): string {
+  const namesOf = (values: BatchValues) => (isTensor(values) ? '' : Object.keys(values));
+  return JSON.stringify([namesOf(batch.xs), namesOf(batch.ys), tensors.map(({ dtype, shape }) => [dtype, shape])]);
+}
