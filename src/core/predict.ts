@@ -23,11 +23,16 @@ export function predict(model: Model, batch: Pick<Batch, 'xs'>, training: boolea
   try {
     return model.apply(upload(batch.xs), { training }) as Values;
   } catch (cause) {
-    const shapes = valuesOf(batch.xs).map(({ shape }) => `[${shape.join(', ')}]`);
-    throw new BatchError(
-      `forward: micro-batch ${microStep} must fit the model, received inputs of shape ${shapes.join(', ')}: ${messageOf(cause)}`,
-      microStep,
-      { cause },
-    );
+    throw misfit(batch, microStep, cause);
   }
+}
+
+/** The error of a batch that the model cannot compute. */
+export function misfit(batch: Pick<Batch, 'xs'>, microStep: number, cause: unknown): BatchError {
+  const shapes = valuesOf(batch.xs).map(({ shape }) => `[${shape.join(', ')}]`);
+  return new BatchError(
+    `forward: micro-batch ${microStep} must fit the model, received inputs of shape ${shapes.join(', ')}: ${messageOf(cause)}`,
+    microStep,
+    { cause },
+  );
 }

@@ -4,8 +4,8 @@ import { weightOf, type Batch } from '../../core/batch.js';
 import { checkBatch } from '../../core/checkBatch.js';
 import type { CompiledStep, CompileStep } from '../../core/compiler.js';
 import { computeBackward } from '../../core/compute.js';
-import { BatchError, messageOf } from '../../core/errors.js';
 import { checkLabels } from '../../core/lossAndMetrics.js';
+import { misfit } from '../../core/predict.js';
 import type { MicroBatchResult } from '../../core/values.js';
 import { LIMIT, RATE, SCALE } from './finish.js';
 import { SEED, SHARE, type Mode } from './program.js';
@@ -36,11 +36,13 @@ export function compilerFor(library: typeof tf): CompileStep {
       if (mode === 'scaled') given[SHARE] = scalar(share);
       if (random) given[SEED] = tensor1d([learned.seed, microStep], 'int32');
       if (assigned.length > 0) graph().others.changing();
-      const outputs = runOrRefuse(() => graph().run(given, fetches[mode]), microStep);
-      if (assigned.length > 0) graph().others.changed();
-      given[SHARE]?.dispose();
-      given[SEED]?.dispose();
-      return outputs as tf.Scalar[];
+      try {
+        return graph().run(given, fetches[mode]) as tf.Scalar[];
+      } finally {
+        if (assigned.length > 0) graph().others.changed();
+        given[SHARE]?.dispose();
+        given[SEED]?.dispose();
+      }
     };
     const runEagerly = (batch: Batch, mode: Mode, share: number, microStep: number): MicroBatchResult => {
       const { gradients, ...result } = computeBackward({ ...plan, batch }, plan.weights, microStep);
@@ -59,7 +61,7 @@ export function compilerFor(library: typeof tf): CompileStep {
           if (index === undefined) return runEagerly(batch, mode, share, microStep);
           const { predictions } = learned.programs[index]!;
           if (predictions) checkLabels(plan.loss, batch, predictions, microStep);
-          const [loss, ...values] = run(index, fed.tensors, mode, share, microStep);
+          const [loss, ...values] = compute(() => run(index, fed.tensors, mode, share, microStep), batch, microStep);
           return {
             loss: loss!,
             weight: weightOf(batch),
@@ -98,14 +100,12 @@ export function compilerFor(library: typeof tf): CompileStep {
   };
 }
 
-/** What TensorFlow says of a batch that it cannot compute (an index out of range). */
-function runOrRefuse<T>(work: () => T, microStep: number): T {
+/** What TensorFlow refuses to compute (an index out of range) is the batch's fault. */
+function compute<T>(work: () => T, batch: Batch, microStep: number): T {
   try {
     return work();
   } catch (cause) {
-    throw new BatchError(`forward: micro-batch ${microStep} must fit the model: ${messageOf(cause)}`, microStep, {
-      cause,
-    });
+    throw misfit(batch, microStep, cause);
   }
 }
 

@@ -42,19 +42,20 @@ function fitted(
   values: ArrayLike<number>,
   drawn: readonly number[],
 ): { readonly scale: number; readonly offset: number } | undefined {
-  const low = drawn.indexOf(Math.min(...drawn.slice(0, 64)));
-  const high = drawn.indexOf(Math.max(...drawn.slice(0, 64)));
-  // Two points lie on some line always.
-  const scale = drawn.length > 2 ? round((values[high]! - values[low]!) / (drawn[high]! - drawn[low]!)) : 1;
-  const offset = drawn.length > 2 ? round(values[low]! - scale * drawn[low]!) : 0;
-  const near = 1e-5 * (Math.abs(scale) + Math.abs(offset));
-  const fits = scale !== 0 && drawn.every((u, i) => Math.abs(scale * u + offset - values[i]!) <= near);
-  return fits ? { scale, offset } : undefined;
+  // Two points lie on some line always; through fewer than three, only the plain distribution is told.
+  const few = drawn.length < 3;
+  const [low, high] = [drawn.indexOf(Math.min(...drawn.slice(0, 64))), drawn.indexOf(Math.max(...drawn.slice(0, 64)))];
+  const scale = few ? 1 : (values[high]! - values[low]!) / (drawn[high]! - drawn[low]!);
+  const offset = few ? 0 : values[low]! - scale * drawn[low]!;
+  const size = Math.abs(scale) + Math.abs(offset);
+  const fits = scale !== 0 && drawn.every((u, i) => Math.abs(scale * u + offset - values[i]!) <= 1e-5 * size);
+  return fits ? { scale: round(scale, size), offset: round(offset, size) } : undefined;
 }
 
-/** To the digits that float32 has kept. */
-function round(value: number): number {
-  return Number(value.toFixed(5));
+/** To the six digits that float32 has kept of numbers of a size. */
+function round(value: number, size: number): number {
+  const unit = 10 ** (Math.floor(Math.log10(size)) - 5);
+  return Number((Math.round(value / unit) * unit).toPrecision(12));
 }
 
 /** Normal numbers by Marsaglia's polar method, none beyond `limit`, in the order in which TensorFlow.js gives them. */
