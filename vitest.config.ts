@@ -16,7 +16,8 @@ const alias = Object.entries(exports).flatMap(([entry, target]) => {
 });
 
 const inProcess = { setupFiles: ['test/support/setup.ts'], testTimeout: 20_000 };
-const apart = ['test/package/**', 'test/engine/node/**', 'test/engine/webgpu/**', 'test/browser/**'];
+const native = ['test/engine/node/**', 'test/engine/compile/**'];
+const apart = ['test/package/**', ...native, 'test/engine/webgpu/**', 'test/browser/**'];
 
 export default defineConfig({
   test: {
@@ -31,7 +32,7 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias },
-        test: { ...inProcess, name: 'native', include: ['test/engine/node/**/*.test.ts'] },
+        test: { ...inProcess, name: 'native', include: native.map((folder) => `${folder}/*.test.ts`) },
       },
       {
         extends: true,

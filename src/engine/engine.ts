@@ -15,7 +15,7 @@ export interface EngineOptions {
   readonly device?: 'cpu' | 'gpu';
   /** For `wasm` in a browser: the folder that its .wasm files are served from; beside the page, unless given. */
   readonly wasmPath?: string;
-  /** For `wasm` in Node: 1 unless given; more pay off for convolutions and large layers only. */
+  /** For `wasm` in Node: 1 unless given; more pay off for convolutions and large layers only. Browsers choose, and refuse it. */
   readonly threads?: number;
 }
 

@@ -3,6 +3,7 @@ import type { Program } from './program.js';
 import { bias } from './rules/bias.js';
 import { biasGradient } from './rules/biasGradient.js';
 import { draftOf, type Rule } from './rules/draft.js';
+import { gelu } from './rules/gelu.js';
 import { matMul } from './rules/matMul.js';
 import { reluGradient } from './rules/reluGradient.js';
 import { reshape } from './rules/reshape.js';
@@ -11,7 +12,7 @@ import { sigmoidGradient } from './rules/sigmoidGradient.js';
 import { softmaxCrossEntropy } from './rules/softmaxCrossEntropy.js';
 import { tanhGradient } from './rules/tanhGradient.js';
 
-export const RULES: Readonly<Record<string, Rule>> = {
+const RULES: readonly Rule[] = [
   sameCast,
   reshape,
   matMul,
@@ -21,19 +22,23 @@ export const RULES: Readonly<Record<string, Rule>> = {
   sigmoidGradient,
   tanhGradient,
   softmaxCrossEntropy,
-};
+  gelu,
+];
 
-/** A program that computes the same in fewer and cheaper ops: those that TensorFlow has, and its optimizer does not find in what TensorFlow.js runs. */
-export function improve(program: Program, rules: Readonly<Record<string, Rule>> = RULES): Program {
-  if (program.nodes.some(({ shapes }) => !shapes)) return program;
+/**
+ * A program that gives the same in fewer and cheaper ops: TensorFlow has some for what TensorFlow.js composes, and its own optimizer does not find
+ * them.
+ *
+ * The rules are tried on one node after the other, and see what has become of those before it. What nothing uses any more is left out.
+ */
+export function improve(program: Program, rules: readonly Rule[] = RULES): Program {
   const draft = draftOf(program);
   for (const recorded of program.nodes) {
     const node = { ...recorded, input: recorded.input.map(draft.rename) };
-    const better = firstOf(Object.values(rules), (rule) => rule(node, draft));
+    const better = rules.reduce<string | undefined>((ref, rule) => ref ?? rule(node, draft), undefined);
     if (better === undefined) draft.keep(node);
     else draft.replace(node.name, better);
   }
-  const { nodes, hosts } = draft.written();
   const results = {
     loss: draft.rename(program.loss),
     metrics: program.metrics.map(draft.rename),
@@ -41,32 +46,26 @@ export function improve(program: Program, rules: Readonly<Record<string, Rule>> 
     assigned: program.assigned.map(({ variable, value }) => ({ variable, value: draft.rename(value) })),
   };
   const { loss, metrics, gradients, assigned } = results;
-  const used = usedBy(nodes, [loss, ...metrics, ...gradients, ...assigned.map(({ value }) => value)]);
+  const { nodes, hosts } = draft.written();
+  const needed = neededFor([loss, ...metrics, ...gradients, ...assigned.map(({ value }) => value)], nodes);
   return {
     ...program,
     ...results,
-    nodes: nodes.filter(({ name }) => used.has(name)),
-    hosts: hosts.filter(({ name, random }) => random || used.has(name)),
+    nodes: nodes.filter(({ name }) => needed.has(name)),
+    hosts: hosts.filter(({ name, random }) => random || needed.has(name)), // what is random is fed when the graph is checked
   };
 }
 
-function firstOf<T, R>(values: readonly T[], project: (value: T) => R | undefined): R | undefined {
-  for (const value of values) {
-    const result = project(value);
-    if (result !== undefined) return result;
+/** The names of all that some results depend on. */
+function neededFor(results: readonly string[], nodes: readonly GraphNode[]): Set<string> {
+  const inputs = new Map(nodes.map(({ name, input }) => [name, input]));
+  const needed = new Set<string>();
+  const open = [...results];
+  for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
+    const name = nodeOf(ref);
+    if (needed.has(name)) continue;
+    needed.add(name);
+    open.push(...(inputs.get(name) ?? []));
   }
-  return undefined;
-}
-
-/** The nodes, hosts and variables that some results depend on. */
-function usedBy(nodes: readonly GraphNode[], results: readonly string[]): Set<string> {
-  const byName = new Map(nodes.map((node) => [node.name, node]));
-  const used = new Set<string>();
-  const open = results.map(nodeOf);
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    if (used.has(name)) continue;
-    used.add(name);
-    open.push(...(byName.get(name)?.input ?? []).map(nodeOf));
-  }
-  return used;
+  return needed;
 }

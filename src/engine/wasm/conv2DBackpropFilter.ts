@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import { needed } from '../margins.js';
 import { registerComposed } from './composed.js';
-import { needed } from './fitted.js';
 import { paddedBy } from './paddedBy.js';
 
 type Inputs = { x: tf.TensorInfo; dy: tf.TensorInfo };

@@ -1,7 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import { needed, type Margin } from '../margins.js';
 import { registerComposed } from './composed.js';
-import { paddedBy, type Margin } from './paddedBy.js';
+import { paddedBy } from './paddedBy.js';
 
 type Four = [number, number, number, number];
 type Pad = number | 'same' | 'valid' | tf.backend_util.ExplicitPadding;
@@ -56,15 +57,6 @@ export function registerFitted(library: typeof tf): void {
       return call(image.x, image.pad);
     });
   }
-}
-
-/** The margins with which windows fit exactly. */
-export function needed(info: tf.backend_util.Conv2DInfo): [Margin, Margin] {
-  const { top, left } = info.padInfo;
-  return [
-    [top, info.effectiveFilterHeight + (info.outHeight - 1) * info.strideHeight - info.inHeight - top],
-    [left, info.effectiveFilterWidth + (info.outWidth - 1) * info.strideWidth - info.inWidth - left],
-  ];
 }
 
 /** Whether XNNPACK finds the same size: with less than a stride to spare on each side. */

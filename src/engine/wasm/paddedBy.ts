@@ -1,9 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import type { Margin } from '../margins.js';
 import type { Run } from './composed.js';
-
-/** Rows or columns to add before and after; fewer than none takes away. */
-export type Margin = readonly [before: number, after: number];
 
 const NONE: Margin = [0, 0];
 

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import { registerOnCpu } from '../onCpu.js';
 import { registerCast } from './cast.js';
 import { registerChannelsFirst } from './channelsFirst.js';
 import { registerClipByValue } from './clipByValue.js';
@@ -13,10 +14,10 @@ import { registerFused } from './fused.js';
 import { registerIdentity } from './identity.js';
 import { registerMatMul } from './matMul.js';
 import { registerMaxPoolGrad } from './maxPoolGrad.js';
-import { registerOnCpu } from './onCpu.js';
 import { registerResizeNearestNeighborGrad } from './resizeNearestNeighborGrad.js';
 import { registerSlice } from './slice.js';
 import { registerSplitV } from './splitV.js';
+import { unable } from './unable.js';
 import { registerUnsortedSegmentSum } from './unsortedSegmentSum.js';
 
 /** Everything that wasm lacks, or does slowly, when a model is trained on it. */
@@ -39,9 +40,9 @@ const KERNELS = [
   registerFitted,
   registerChannelsFirst,
   registerFused,
-  registerOnCpu,
 ];
 
 export function registerTraining(library: typeof tf): void {
   for (const register of KERNELS) register(library);
+  registerOnCpu(library, 'wasm', unable);
 }

@@ -9,15 +9,24 @@ let registered = false;
 export interface WasmOptions {
   /** The folder that the .wasm files are served from. */
   readonly wasmPath?: string;
-  /** How many threads to compute with in Node, 1 to 8; unless given, 1. Browsers choose by themselves. */
+  /** How many threads to compute with in Node, 1 to 8; unless given, 1. Not for browsers, which choose by themselves. */
   readonly threads?: number;
 }
 
 /** How many threads the backend was started with. */
 let started: number | undefined;
 
-/** TensorFlow.js on WebAssembly, with what it lacks for training. */
-export async function openWasm({ wasmPath, threads = started ?? 1 }: WasmOptions = {}): Promise<Opened> {
+/**
+ * TensorFlow.js on WebAssembly, with what it lacks for training.
+ *
+ * @throws {@link ArgumentError} (rejects) if `threads` is no number from 1 to 8, or is given in a browser.
+ */
+export async function openWasm({ wasmPath, threads: wanted }: WasmOptions = {}): Promise<Opened> {
+  if (wanted !== undefined && !('process' in globalThis))
+    throw new ArgumentError(
+      'threads are chosen by the browser, several where the page is cross-origin isolated: leave the option out',
+    );
+  const threads = wanted ?? started ?? 1;
   if (!(Number.isInteger(threads) && threads >= 1 && threads <= 8))
     throw new ArgumentError(`threads must be a whole number from 1 to 8, received ${threads}`);
   if (started !== undefined && started !== threads)

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { engine } from '../../../src/engine/engine.js';
-import { expectAsOnCpu, expectValueAsOnCpu, padding, whole } from './support.js';
+import { convolution, expectAsOnCpu, expectValueAsOnCpu, pair, whole } from '../support.js';
 
 beforeAll(async () => {
   await engine('wasm');
@@ -12,29 +12,7 @@ afterAll(async () => {
   await engine('cpu');
 });
 
-const pair = (min: number, max: number) => fc.tuple(whole(min, max), whole(min, max));
-type Pair = [number, number];
 type Four = [number, number, number, number];
-const squared = <T extends { filter: Pair; strides: Pair }>(shapes: T): T => ({
-  ...shapes,
-  filter: [shapes.filter[0], shapes.filter[0]],
-  strides: [shapes.strides[0], shapes.strides[0]],
-});
-const convolution = fc
-  .record({
-    batch: whole(1, 3),
-    size: pair(1, 9),
-    channels: pair(1, 4),
-    filter: pair(1, 4),
-    strides: pair(1, 3),
-    pad: padding(3),
-  })
-  // With a number for margin, tf.js takes the sizes along both sides from the rows' filter and stride.
-  .map((shapes) => (typeof shapes.pad === 'number' ? squared(shapes) : shapes))
-  .filter(
-    ({ size, filter, pad }) =>
-      pad === 'same' || size.every((length, i) => length + 2 * (pad === 'valid' ? 0 : pad) >= filter[i]!),
-  );
 
 describe('gradients of convolutions on wasm are those on cpu (property)', () => {
   it('conv2d, every stride and padding', () => {

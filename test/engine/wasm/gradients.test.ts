@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { engine } from '../../../src/engine/engine.js';
-import { expectAsOnCpu, expectValueAsOnCpu, whole, type Input } from './support.js';
+import { expectAsOnCpu, expectValueAsOnCpu, whole, type Input } from '../support.js';
 
 beforeAll(async () => {
   await engine('wasm');

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
+import { ArgumentError } from '../../../src/core/errors.js';
 import { openWasm } from '../../../src/engine/wasm/wasm.js';
 
 const program = fileURLToPath(new URL('program.ts', import.meta.url));
@@ -27,5 +28,18 @@ describe('threads of wasm', () => {
 
   it('are a number from 1 to 8', async () => {
     await expect(openWasm({ threads: 0 })).rejects.toThrow('threads must be a whole number from 1 to 8, received 0');
+  });
+
+  it('are for Node to be asked for; a browser chooses by itself', async () => {
+    const node = Object.getOwnPropertyDescriptor(globalThis, 'process')!;
+    Reflect.deleteProperty(globalThis, 'process');
+    const [asked, left] = [openWasm({ threads: 2 }), openWasm()].map((opened) =>
+      opened.catch((error: unknown) => error),
+    );
+    Object.defineProperty(globalThis, 'process', node);
+
+    expect(await asked).toBeInstanceOf(ArgumentError);
+    expect(String(await asked)).toContain('threads are chosen by the browser');
+    expect(await left).toHaveProperty('about', 'SIMD, 1 thread(s)');
   });
 });

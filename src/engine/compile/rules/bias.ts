@@ -1,16 +1,12 @@
-import { isFloat, sameShape, withoutReshape, type Rule } from './draft.js';
+import { isFloat, sameShape, type Rule } from './draft.js';
+import { withoutReshape } from './withoutReshape.js';
 
 /** A vector that is added to each row, or to each pixel, is a bias: BiasAdd, which TensorFlow fuses with what is before it and behind it. */
-export const bias: Rule = ({ op, input, attr, shapes }, draft) => {
-  if ((op !== 'Add' && op !== 'AddV2') || !isFloat(attr)) return undefined;
-  const [to] = shapes!.out as [number[]];
-  for (const [x, vector] of [
-    [0, 1],
-    [1, 0],
-  ] as const) {
-    if (to.length < 2 || !sameShape(shapes!.in[x], to) || !sameShape(shapes!.in[vector], to.slice(-1))) continue;
-    const value = withoutReshape(draft, input[x]!, to);
-    return draft.reshape(draft.add('BiasAdd', [value, input[vector]!], draft.shapeOf(value)!), to);
-  }
-  return undefined;
+export const bias: Rule = (node, draft) => {
+  const [out] = node.shapes!.out as [number[]];
+  if ((node.op !== 'Add' && node.op !== 'AddV2') || !isFloat(node) || out.length < 2) return undefined;
+  const [value, vector] = node.input.toSorted((a, b) => draft.shapeOf(b).length - draft.shapeOf(a).length);
+  if (!sameShape(draft.shapeOf(value!), out) || !sameShape(draft.shapeOf(vector!), out.slice(-1))) return undefined;
+  const rows = withoutReshape(draft, value!);
+  return draft.reshape(draft.add('BiasAdd', [rows, vector!], [draft.shapeOf(rows)]), out);
 };

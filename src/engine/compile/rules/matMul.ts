@@ -1,16 +1,24 @@
 import { FLOATS, isFloat, type Rule } from './draft.js';
 
-/** BatchMatMulV2 of two matrices is MatMul, which TensorFlow fuses with the bias and the activation behind it. */
-export const matMul: Rule = ({ op, input, attr, shapes }, draft) => {
-  if (op !== 'BatchMatMulV2' || !isFloat(attr)) return undefined;
-  const [x, y] = shapes!.in as [number[], number[]];
-  const [out] = shapes!.out as [number[]];
+/** A transposed second matrix of so many numbers slows TensorFlow's MatMul down: 32 × 512 by 512 × 512 takes 0.65 ms, BatchMatMulV2 0.27. */
+const LARGE = 2 ** 17;
+
+/** BatchMatMulV2 of two matrices is MatMul: without a thread pool for what is small, and fused with the bias and the activation behind it. */
+export const matMul: Rule = (node, draft) => {
+  const { op, input, attr } = node;
+  if (op !== 'BatchMatMulV2' || !isFloat(node)) return undefined;
+  const [x, y] = node.shapes!.in as [number[], number[]];
+  const [out] = node.shapes!.out as [number[]];
   if ([...x.slice(0, -2), ...y.slice(0, -2)].some((size) => size !== 1)) return undefined;
   const matrices = [draft.reshape(input[0]!, x.slice(-2)), draft.reshape(input[1]!, y.slice(-2))];
-  const product = draft.add('MatMul', matrices, out.slice(-2), {
-    ...FLOATS,
-    transpose_a: attr['adj_x']!,
-    transpose_b: attr['adj_y']!,
-  });
+  const [transpose_a, transpose_b] = [attr['adj_x']!, attr['adj_y']!] as { readonly b: boolean }[];
+  const slow = transpose_b!.b && y.at(-2)! * y.at(-1)! > LARGE;
+  const product = slow
+    ? draft.add(op, matrices, [out.slice(-2)], attr)
+    : draft.add('MatMul', matrices, [out.slice(-2)], {
+        ...FLOATS,
+        transpose_a: transpose_a!,
+        transpose_b: transpose_b!,
+      });
   return draft.reshape(product, out);
 };

@@ -1,16 +1,20 @@
 import { isFloat, sameShape, type Rule } from './draft.js';
-import { match, type Pattern } from './match.js';
+import { match, type OpPattern } from './match.js';
+
+/** TensorFlow.js's step function, which is no number where `x` is none. */
+const STEP: OpPattern = ['Select', ['IsNan', 'x'], 'x', ['Select', ['Greater', 'x', 0], 1, ['Fill', 'shape', 0]]];
 
 /**
- * A gradient times TensorFlow.js's step function is ReluGrad, by relu's output if there is one: so nothing but relu uses its input, and TensorFlow can
- * fuse the two.
+ * A gradient times the step function is ReluGrad, by what relu gave: then nothing but relu takes its input, and TensorFlow can fuse it with the product
+ * before it.
  *
- * Where the input is no number, the step is none either, and ReluGrad gives 0; the loss tells.
+ * Where the input is no number ReluGrad gives 0, and the product none. Relu gives none either, so the loss tells: hence not without a relu.
  */
 export const reluGradient: Rule = (node, draft) => {
-  const positive: Pattern = ['Select', ['Greater', 'x', 0], 1, ['Fill', 'shape', 0]];
-  const found = match(draft, node, ['Mul', 'gradient', ['Select', ['IsNan', 'x'], 'x', positive]]);
-  const { gradient, x } = found ?? {};
-  if (!gradient || !x || !isFloat(node.attr) || !sameShape(draft.shapeOf(gradient), draft.shapeOf(x))) return undefined;
-  return draft.add('ReluGrad', [gradient, draft.find('Relu', [x]) ?? x], draft.shapeOf(x)!);
+  const found = match(draft, node, ['Mul', 'gradient', STEP]);
+  if (!found || !isFloat(node)) return undefined;
+  const { gradient, x } = found as { gradient: string; x: string };
+  const relu = draft.find('Relu', [x]);
+  if (relu === undefined || !sameShape(draft.shapeOf(gradient), draft.shapeOf(x))) return undefined;
+  return draft.add('ReluGrad', [gradient, relu], node.shapes!.out);
 };

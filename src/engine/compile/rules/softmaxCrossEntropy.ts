@@ -1,29 +1,31 @@
-import { FLOATS, isFloat, type Draft, type Rule } from './draft.js';
-import { match, type Pattern } from './match.js';
+import { isFloat, sameShape, type Rule } from './draft.js';
+import { match, type OpPattern } from './match.js';
 
-/** The cross-entropy of our losses and the slope of it, in one op. */
+/** What our losses compute of each row: Σ label · (max − logit) − log(max softmax). */
+const LOSS: OpPattern = [
+  'Sub',
+  ['Sum', ['Mul', ['Sub', ['Max', 'logits', 'axis1'], 'logits'], 'labels'], 'axis2'],
+  ['Log', ['Max', 'softmax', 'axis3']],
+];
+
+/**
+ * Softmax cross-entropy and its slope, softmax − label, are one op: SoftmaxCrossEntropyWithLogits.
+ *
+ * It computes −Σ label · log softmax(logit), which is the same as long as the labels of a row sum to 1, as the losses ask for.
+ */
 export const softmaxCrossEntropy: Rule = (node, draft) => {
-  const sum: Pattern = ['Sum', ['Mul', ['Sub', ['Max', 'logits', 'axis'], 'logits'], 'labels'], 'axis2'];
-  const found = match(draft, node, ['Sub', sum, ['Log', ['Max', ['Softmax', 'logits'], 'axis3']]]);
-  if (!found || !isFloat(node.attr)) return undefined;
-  const { logits, labels } = found as Record<string, string>;
-  const shape = draft.shapeOf(logits!)!;
-  const last = shape.length - 1;
-  if (['axis', 'axis2', 'axis3'].some((axis) => !isLast(draft, found[axis]!, last))) return undefined;
-  const rows = [shape.slice(0, -1).reduce((a, b) => a * b, 1), shape[last]!];
-  const op = draft.add(
-    'SoftmaxCrossEntropyWithLogits',
-    [draft.reshape(logits!, rows), draft.reshape(labels!, rows)],
-    [rows[0]!],
-    FLOATS,
-    [rows],
-  );
-  const slope = draft.find('Sub', [draft.find('Softmax', [logits!])!, labels!]);
+  const found = match(draft, node, LOSS);
+  const softmax = match(draft, draft.nodeAt(found?.['softmax'] ?? ''), ['Softmax', 'logits'], found);
+  if (!softmax || !isFloat(node)) return undefined;
+  const { logits, labels } = softmax as { logits: string; labels: string };
+  const shape = draft.shapeOf(logits);
+  const last = [String(shape.length - 1), '-1'];
+  const isLast = (axis: string): boolean => last.includes(draft.constant(softmax[axis]!)?.join() ?? '');
+  if (!['axis1', 'axis2', 'axis3'].every(isLast) || !sameShape(draft.shapeOf(labels), shape)) return undefined;
+  const rows = [shape.slice(0, -1).reduce((product, size) => product * size, 1), shape.at(-1)!];
+  const flat = [draft.reshape(logits, rows), draft.reshape(labels, rows)];
+  const op = draft.add('SoftmaxCrossEntropyWithLogits', flat, [rows.slice(0, 1), rows]);
+  const slope = draft.find('Sub', [softmax['softmax']!, labels]);
   if (slope !== undefined) draft.replace(slope, draft.reshape(`${op}:1`, shape));
   return draft.reshape(op, shape.slice(0, -1));
 };
-
-function isLast(draft: Draft, axes: string, last: number): boolean {
-  const values = draft.constant(axes);
-  return values?.length === 1 && values[0] === last;
-}

@@ -11,10 +11,10 @@ export interface Input {
 
 type Compute = (...inputs: never[]) => tf.Tensor;
 
-/** Runs `compute` on an engine that is open already. */
-function on<T>(backend: 'wasm' | 'cpu', compute: () => T): T {
+/** Runs `compute` on the cpu engine, which is always there. */
+function onCpu<T>(compute: () => T): T {
   const before = tf.getBackend();
-  void tf.setBackend(backend); // at once, for a backend that is there
+  void tf.setBackend('cpu'); // at once, for a backend that is there
   try {
     return compute();
   } finally {
@@ -50,12 +50,12 @@ function valueOnly(f: Compute, inputs: readonly Input[]): number[][] {
   return tf.tidy(() => [[...f(...(inputs.map(filled) as never[])).dataSync()]]);
 }
 
-/** Expects wasm to give what cpu gives, to 1e-4, and to leave nothing in its memory. */
+/** Expects the engine in force to give what cpu gives, to 1e-4, and to leave nothing in its memory. */
 export function expectAsOnCpu(f: Compute, inputs: readonly Input[], compute = valueAndGradients): void {
   const held = tf.backend().numDataIds();
-  const actual = on('wasm', () => compute(f, inputs));
+  const actual = compute(f, inputs);
   expect(tf.backend().numDataIds() - held, 'data left behind').toBe(0);
-  const wanted = on('cpu', () => compute(f, inputs));
+  const wanted = onCpu(() => compute(f, inputs));
   expect(actual.map((values) => values.length)).toStrictEqual(wanted.map((values) => values.length));
   const worst = wanted.flatMap((values, k) =>
     values.map((value, i) =>
@@ -73,5 +73,40 @@ export function expectValueAsOnCpu(f: Compute, inputs: readonly Input[]): void {
 /** A whole number from `min` to `max`. */
 export const whole = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });
 /** The margin of a convolution or a pool: by name, or the same on all sides. */
-export const padding = (max: number): fc.Arbitrary<'same' | 'valid' | number> =>
+const padding = (max: number): fc.Arbitrary<'same' | 'valid' | number> =>
   fc.oneof(fc.constantFrom('same' as const, 'valid' as const), whole(0, max));
+/** Two of them. */
+export const pair = (min: number, max: number): fc.Arbitrary<[number, number]> =>
+  fc.tuple(whole(min, max), whole(min, max));
+type Pair = [number, number];
+
+interface Convolution {
+  readonly batch: number;
+  readonly size: Pair;
+  readonly channels: Pair;
+  readonly filter: Pair;
+  readonly strides: Pair;
+  readonly pad: 'same' | 'valid' | number;
+}
+
+const squared = <T extends { filter: Pair; strides: Pair }>(shapes: T): T => ({
+  ...shapes,
+  filter: [shapes.filter[0], shapes.filter[0]],
+  strides: [shapes.strides[0], shapes.strides[0]],
+});
+/** The shapes of a convolution or a pool. */
+export const convolution: fc.Arbitrary<Convolution> = fc
+  .record({
+    batch: whole(1, 3),
+    size: pair(1, 9),
+    channels: pair(1, 4),
+    filter: pair(1, 4),
+    strides: pair(1, 3),
+    pad: padding(3),
+  })
+  // With a number for margin, tf.js takes the sizes along both sides from the rows' filter and stride.
+  .map((shapes) => (typeof shapes.pad === 'number' ? squared(shapes) : shapes))
+  .filter(
+    ({ size, filter, pad }) =>
+      pad === 'same' || size.every((length, i) => length + 2 * (pad === 'valid' ? 0 : pad) >= filter[i]!),
+  );
