@@ -31,11 +31,11 @@ const RULES: readonly Rule[] = [
  *
  * The rules are tried on one node after the other, and see what has become of those before it. What nothing uses any more is left out.
  */
-export function improve(program: Program, rules: readonly Rule[] = RULES): Program {
+export function improve(program: Program): Program {
   const draft = draftOf(program);
   for (const recorded of program.nodes) {
     const node = { ...recorded, input: recorded.input.map(draft.rename) };
-    const better = rules.reduce<string | undefined>((ref, rule) => ref ?? rule(node, draft), undefined);
+    const better = RULES.reduce<string | undefined>((ref, rule) => ref ?? rule(node, draft), undefined);
     if (better === undefined) draft.keep(node);
     else draft.replace(node.name, better);
   }
