@@ -7,6 +7,9 @@ import { checkLive, liveValue, type Live } from '../src/core/live.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, MicroBatchResult, MicroStep } from '../src/core/values.js';
 import { assertRemainder, windows } from '../src/core/windows.js';
+import { tensorsOf } from '../src/core/arrays.js';
+import { holdResults, restoreResults } from '../src/core/heldResults.js';
+import type { Held, Holding, Json } from '../src/core/snapshot.js';
 
 /** Options of {@link accumulate}. */
 export interface AccumulateOptions {
@@ -74,6 +77,8 @@ export function accumulate(
           isFull: ({ microBatches, size }) => microBatches.length === size,
           close,
           discard: disposeTensors,
+          hold,
+          restore,
         }),
       );
     });
@@ -129,6 +134,17 @@ function close({ sum, unit, weight, samples, globalStep, microBatches, newest }:
   const gradients = scale === 1 ? sum : tensors().mul<tf.Tensor1D>(sum, scale);
   if (gradients !== sum) sum.dispose();
   return { ...rest, gradients, weight, samples, globalStep, microBatches };
+}
+
+function hold({ sum, microBatches, newest: _, ...counts }: Window): Required<Holding> {
+  const { data, tensors: scalars } = holdResults(microBatches, '');
+  return { data: { ...counts, microBatches: data }, tensors: { sum, ...scalars } };
+}
+
+function restore(held: Held, { gradients: _, ...newest }: MicroStep): Window {
+  const { sum, ...scalars } = tensorsOf(held);
+  const { microBatches, ...counts } = held.data as unknown as Omit<Window, 'microBatches'> & { microBatches: Json };
+  return { ...counts, sum: sum as tf.Tensor1D, microBatches: restoreResults(microBatches, scalars, ''), newest };
 }
 
 function resultOf({ loss, weight, metrics }: MicroBatchResult): MicroBatchResult {

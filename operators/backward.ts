@@ -3,6 +3,7 @@ import { defer, map, type OperatorFunction } from 'rxjs';
 import { disposeTensors, samplesOf } from '../src/core/batch.js';
 import { computeBackward } from '../src/core/compute.js';
 import { RUN } from '../src/core/run.js';
+import { takesPart } from '../src/core/runState.js';
 import type { ForwardPass, MicroStep } from '../src/core/values.js';
 
 /**
@@ -35,6 +36,11 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
     defer(() => {
       let microStep = 0;
       return source.pipe(
+        takesPart(
+          'backward',
+          () => ({ data: { microStep } }),
+          ({ data }) => ({ microStep } = data as { microStep: number }),
+        ),
         map((pass) => {
           const { batch, reducers, weights, globalStep } = pass;
           microStep += 1;

@@ -3,7 +3,8 @@ import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 import { ArgumentError, NonFiniteError } from '../src/core/errors.js';
 import type { StepEvent, TrainingEvent, ValidationEvent } from '../src/core/events.js';
 import { checkLive, liveValue, type Live } from '../src/core/live.js';
-import { averageNext, averageOf, emptyAverage } from '../src/core/movingAverage.js';
+import { averageNext, averageOf, emptyAverage, type MovingAverage } from '../src/core/movingAverage.js';
+import { takesPart } from '../src/core/runState.js';
 
 /** Options of {@link ema}. */
 export interface EmaOptions {
@@ -69,6 +70,11 @@ export function ema<E extends TrainingEvent>(
       };
       return source.pipe(
         weight.whileRunning(),
+        takesPart(
+          `ema/${name}`,
+          () => ({ data: { ...average } }),
+          ({ data }) => (average = data as unknown as MovingAverage),
+        ),
         map((event) => {
           const values = valuesOf(event, name);
           if (!values) return event;

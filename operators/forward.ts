@@ -1,11 +1,13 @@
 import { defer, map, type OperatorFunction } from 'rxjs';
 
+import { assignArrays } from '../src/core/arrays.js';
 import type { Batch } from '../src/core/batch.js';
 import { ArgumentError } from '../src/core/errors.js';
 import type { LossFunction } from '../src/core/loss.js';
 import { reducersOf, toMetric, type Metrics } from '../src/core/metric.js';
-import type { Model } from '../src/core/model.js';
+import { allVariablesOf, type Model } from '../src/core/model.js';
 import { RUN, type InRun } from '../src/core/run.js';
+import { takesPart } from '../src/core/runState.js';
 import type { ForwardPass } from '../src/core/values.js';
 import { weightsOf } from '../src/core/weights.js';
 
@@ -55,9 +57,21 @@ export function forward(
   return (source) =>
     defer(() => {
       const weights = weightsOf(model);
-      const start = weights.updates;
+      let start = weights.updates;
       const globalStep = (): number => weights.updates - start;
+      const variables = allVariablesOf(model);
       return source.pipe(
+        takesPart(
+          'model',
+          () => ({
+            data: { globalStep: globalStep() },
+            tensors: Object.fromEntries(variables.map((variable) => [variable.name, variable])),
+          }),
+          ({ data, arrays = {} }) => {
+            assignArrays(variables, arrays);
+            start = weights.updates - (data as { globalStep: number }).globalStep;
+          },
+        ),
         map((batch) => ({
           batch,
           model,

@@ -1,10 +1,12 @@
 import type * as tf from '@tensorflow/tfjs';
 import { defer, finalize, map, type OperatorFunction } from 'rxjs';
 
+import { tensorsOf } from '../src/core/arrays.js';
 import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, ModelError, StaleGradientError } from '../src/core/errors.js';
 import { checkLive, liveValue } from '../src/core/live.js';
 import { assertRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
+import { takesPart } from '../src/core/runState.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, StepResult } from '../src/core/values.js';
 import { flatten, unflatten, type Weights } from '../src/core/weights.js';
@@ -52,6 +54,15 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
 
       return source.pipe(
         rate.whileRunning(),
+        takesPart(
+          'optimizerStep',
+          () => ({ data: { globalStep }, tensors: state }),
+          (held, step) => {
+            ({ globalStep } = held.data as { globalStep: number });
+            if (globalStep > 0) weights = step.weights; // until then there is no state
+            state = tensorsOf(held);
+          },
+        ),
         map((step) => {
           try {
             if (step.globalStep !== globalStep) throw new StaleGradientError(step.globalStep, globalStep);

@@ -1,11 +1,16 @@
+import type * as tf from '@tensorflow/tfjs';
 import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type OperatorFunction } from 'rxjs';
 
+import { tensorsOf } from './arrays.js';
 import { disposeTensors, samplesOf, weightOf } from './batch.js';
 import type { CompiledStep } from './compiler.js';
 import { assertPositive, assertPositiveInteger } from './errors.js';
+import { holdResults, restoreResults } from './heldResults.js';
 import { liveValue, type Live } from './live.js';
 import { assertRate, type Optimizer } from './optimizer.js';
 import { RUN } from './run.js';
+import { takesPart } from './runState.js';
+import type { Json } from './snapshot.js';
 import type { ForwardPass, GradientStep, MicroBatchResult, StepResult } from './values.js';
 import { windows } from './windows.js';
 
@@ -89,12 +94,40 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
         size.whileRunning(),
         limit.whileRunning(),
         rate.whileRunning(),
+        takesPart(
+          'backward',
+          () => ({ data: { microStep } }),
+          ({ data }) => ({ microStep } = data as { microStep: number }),
+        ),
+        takesPart(
+          'optimizerStep',
+          () => ({ data: { globalStep }, tensors: step.state() }),
+          (held) => {
+            ({ globalStep } = held.data as { globalStep: number });
+            const state = tensorsOf(held);
+            if (globalStep > 0) step.setState(state);
+            disposeTensors(state);
+          },
+        ),
         windows<ForwardPass, Window, Full>({
           remainder: 'flush',
           add,
           isFull: ({ microBatches, size: wanted }) => microBatches.length === wanted,
           close,
           discard: ({ microBatches }) => disposeTensors(microBatches),
+          hold: ({ microBatches, newest: _, ...counts }) => {
+            const { data, tensors: scalars } = holdResults(microBatches, '');
+            const window = { ...counts, globalStep, microBatches: data };
+            return { data: window, tensors: { sum: step.gradients(1), ...scalars } };
+          },
+          restore: (held, newest) => {
+            const { sum, ...scalars } = tensorsOf(held);
+            const { microBatches: saved, ...counts } = held.data as unknown as Window & { microBatches: Json };
+            const microBatches = restoreResults(saved, scalars, '');
+            step.setGradients(sum as tf.Tensor1D, microBatches);
+            sum!.dispose();
+            return { ...counts, microBatches, newest };
+          },
         }),
         reduce ? pipe(outside(step, reduce), finish) : finish,
         finalize(() => step.close()),

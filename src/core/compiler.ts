@@ -49,6 +49,8 @@ export interface CompiledStep {
   finishWindow(end: WindowEnd): { readonly gradientNorm?: tf.Scalar; readonly finite?: tf.Scalar };
   /** The optimizer's state; a copy, which the caller owns. */
   state(): OptimizerState;
+  /** Sets the optimizer's state, which stays the caller's. */
+  setState(state: OptimizerState): void;
   /** Hands weights back to the model and frees everything. */
   close(): void;
 }

@@ -159,3 +159,8 @@ export function messageOf(error: unknown): string {
 export class CompileError extends Error {
   override readonly name = 'CompileError';
 }
+
+/** A snapshot or checkpoint that a run cannot go on from: what it holds, and what the run has. */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
+}

@@ -3,7 +3,9 @@ import { Observable, Subject } from 'rxjs';
 import { disposeTensors } from './batch.js';
 import { ArgumentError, assertPositiveInteger } from './errors.js';
 import { RUN, type InRun, type Run } from './run.js';
-import { puller, type Pulled } from './puller.js';
+import { puller, type Cursor, type Pulled } from './puller.js';
+import { runState } from './runState.js';
+import type { Held } from './snapshot.js';
 import type { EpochSource } from './source.js';
 
 /** Options of {@link fromPull}. */
@@ -14,6 +16,8 @@ export interface FromPullOptions {
   readonly epochs?: number;
   /** For how many milliseconds the run may go on before timers, signals and the page get a turn; also in a hidden tab. */
   readonly yieldEveryMs?: number;
+  /** What a run held when it was saved, to go on from there: the source is asked again for what has been given, and it is passed over. */
+  readonly from?: Readonly<Record<string, Held>>;
 }
 
 /**
@@ -48,7 +52,7 @@ export interface FromPullOptions {
  */
 export function fromPull<T extends object>(
   source: EpochSource<T>,
-  { prefetch = 1, epochs = 1, yieldEveryMs = 50 }: FromPullOptions = {},
+  { prefetch = 1, epochs = 1, yieldEveryMs = 50, from }: FromPullOptions = {},
 ): Observable<T & InRun & { readonly epoch: number }> {
   if (!Number.isInteger(prefetch) || prefetch < 0) {
     throw new ArgumentError(`fromPull: prefetch must be a whole number of at least 0, received ${prefetch}`);
@@ -61,8 +65,12 @@ export function fromPull<T extends object>(
     const abort = new AbortController();
     const epochEnd$ = new Subject<void>();
     const waits = new Set<PromiseLike<unknown>>();
+    const { state, take } = runState(from);
+    let cursor: Cursor | undefined;
+    const saved = state.join('source', () => ({ data: { ...cursor } }));
     const run: Run = {
       epochEnd$,
+      state,
       waitUntil: (promise) => {
         const wait: Promise<void> = Promise.resolve(promise)
           .then(noop, noop) // a stage reports its own error
@@ -70,7 +78,7 @@ export function fromPull<T extends object>(
         waits.add(wait);
       },
     };
-    const pull = puller(source, epochs, abort.signal);
+    const pull = puller(source, epochs, abort.signal, saved?.data as unknown as Cursor | undefined);
     const ahead: Promise<Pulled<T> | undefined>[] = [];
 
     const settled = async (): Promise<void> => {
@@ -90,7 +98,8 @@ export function fromPull<T extends object>(
           return;
         }
         if (!pulled) break;
-        epoch = pulled.epoch;
+        ({ epoch, cursor } = pulled);
+        take(); // nothing is under way: the one moment when all stages agree
         while (ahead.length < prefetch) ahead.push(pull.next());
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
         if (waits.size > 0) await settled();

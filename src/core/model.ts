@@ -12,6 +12,7 @@ export interface LayersModelLike {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as tf.LayersModel declares it
   apply(xs: any, options: { training: boolean }): any;
   readonly trainableWeights: readonly { read(): tf.Tensor }[];
+  readonly weights?: readonly { read(): tf.Tensor }[];
 }
 
 /** What can be trained: a `tf.LayersModel`, or any `{ variables, apply(xs, { training }) }`. */
@@ -22,4 +23,10 @@ export function variablesOf(model: Model): readonly tf.Variable[] {
   return 'trainableWeights' in model
     ? model.trainableWeights.map((weight) => weight.read() as tf.Variable)
     : model.variables.filter(({ trainable }) => trainable);
+}
+
+/** All variables of a model, those that training does not change among them: what has to be saved. */
+export function allVariablesOf(model: Model): readonly tf.Variable[] {
+  if (!('trainableWeights' in model)) return model.variables;
+  return (model.weights ?? model.trainableWeights).map((weight) => weight.read() as tf.Variable);
 }

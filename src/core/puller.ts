@@ -2,21 +2,31 @@ import { disposeTensors } from './batch.js';
 import { messageOf, SourceError } from './errors.js';
 import { openSource, type EpochSource } from './source.js';
 
+/** Where in its epochs a source stands: so many values of this pass have been given. */
+export interface Cursor {
+  readonly pass: number;
+  readonly given: number;
+}
+
 /** A value of the source, and the epoch that it belongs to. */
 export interface Pulled<T> {
   readonly value: T;
   readonly epoch: number;
+  /** Where the source stood before it. */
+  readonly cursor: Cursor;
 }
 
-/** Asks for one value after the other, never for two at once, over all epochs. */
+/** Asks for one value after the other, never for two at once, over all epochs; from a cursor on, if there is one. */
 export function puller<T extends object>(
   source: EpochSource<T>,
   epochs: number,
   signal: AbortSignal,
+  from: Cursor = { pass: 1, given: 0 },
 ): { next(): Promise<Pulled<T> | undefined>; stop(): void } {
   let iterator: AsyncIterator<T> | Iterator<T> | undefined;
-  let epoch = 0;
+  let epoch = from.pass - 1;
   let inEpoch = 0;
+  let skipped = from.given;
   let batches = 0;
   let last: Promise<Pulled<T> | undefined> = Promise.resolve(undefined);
 
@@ -31,9 +41,13 @@ export function puller<T extends object>(
       const result = await iterator.next();
       if (!result.done) {
         const value = checked(result.value, batches);
+        const cursor = { pass: epoch, given: inEpoch };
         inEpoch += 1;
         batches += 1;
-        return { value, epoch: (value as { epoch?: number }).epoch ?? epoch };
+        if (skipped === 0) return { value, epoch: (value as { epoch?: number }).epoch ?? epoch, cursor };
+        skipped -= 1;
+        disposeTensors(value);
+        continue;
       }
       iterator = undefined;
       if (inEpoch === 0) {

@@ -19,6 +19,7 @@ import { disposeTensors } from './batch.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
+import type { RunState } from './snapshot.js';
 
 /** The key under which values carry their run; being a symbol, it is seen by neither JSON nor structured clones. */
 export const RUN: unique symbol = Symbol('gradstream.run');
@@ -29,6 +30,8 @@ export interface Run {
   readonly waitUntil?: (promise: PromiseLike<unknown>) => void;
   /** Emits between two epochs and after the last, when nothing is under way. */
   readonly epochEnd$?: Observable<void>;
+  /** What can be saved of the run. */
+  readonly state?: RunState;
   /** What `forward` was given; validation uses it. */
   readonly model?: Model;
   readonly loss?: LossFunction;

@@ -2,6 +2,8 @@ import { concatMap, concatWith, defer, EMPTY, finalize, of, type Observable, typ
 
 import { ArgumentError } from './errors.js';
 import { EPOCH_END, withEpochEnds, type InRun } from './run.js';
+import { takesPart } from './runState.js';
+import type { Held, Holding } from './snapshot.js';
 
 /** What becomes of a window that an epoch leaves unfilled; see `accumulate`. */
 export type Remainder = 'flush' | 'drop' | 'carry';
@@ -15,6 +17,10 @@ export interface Windowing<T, W, R> {
   readonly close: (window: W) => R;
   /** Frees a window that is not to be closed. */
   readonly discard: (window: W) => void;
+  /** What a window holds, for snapshots. */
+  readonly hold: (window: W) => Required<Holding>;
+  /** The window that held it, given the value that comes next. */
+  readonly restore: (held: Held, next: T) => W;
 }
 
 /** Throws unless `remainder` is one that there is. */
@@ -25,7 +31,7 @@ export function assertRemainder(remainder: Remainder, label: string): void {
 
 /** Gathers values into windows that end when they are full, and with epochs and the source as `remainder` says. */
 export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): OperatorFunction<T, R> {
-  const { remainder, add, isFull, close, discard } = windowing;
+  const { remainder, add, isFull, close, discard, hold, restore } = windowing;
   return (source) =>
     defer(() => {
       let window: W | undefined;
@@ -41,6 +47,11 @@ export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): O
       const dropped$ = defer(() => (drop(), EMPTY));
       const atEpochEnd = { flush, drop: () => dropped$, carry: () => EMPTY }[remainder];
       return source.pipe(
+        takesPart(
+          'accumulate',
+          () => (window ? hold(window) : {}),
+          (held, next) => held.data !== undefined && (window = restore(held, next)),
+        ),
         withEpochEnds(),
         concatMap((value) => {
           if (value === EPOCH_END) return atEpochEnd();

@@ -20,7 +20,7 @@ export function crossEntropy(labels: tf.Tensor, logits: tf.Tensor): tf.Tensor {
   return lossPerSample(logits, {
     values: () => {
       const belowMax = sub(max(logits, -1, true), logits);
-      return sub(sum(mul(belowMax, labels), -1), log(max(probabilities, -1)));
+      return sum(mul(sub(belowMax, log(max(probabilities, -1, true))), labels), -1);
     },
     slope: constant(() => sub(probabilities, labels)),
   });

@@ -29,10 +29,9 @@ export interface AdamOptions {
  * ```
  *
  * The first step moves each weight by the learning rate against the sign of its gradient. A weight whose gradients were all 0 stays.
- * PyTorch's formula, with ε beside the corrected root; Keras adds it before the correction. What is kept is mean / (1 − β1) and square /
- * (1 − β2), which are sums; the factors go into the learning rate and ε.
+ * PyTorch's formula, with ε beside the corrected root; Keras adds it before the correction.
  *
- * **Cost**: 16 kernels and 5 constants a step, whatever the number of variables: 11 over the weights, 5 over scalars.
+ * **Cost**: 18 kernels and 7 constants a step, whatever the number of variables: 13 over the weights, 5 over scalars.
  * **Memory**: two sets of weights (`first`, `second`) and two scalars (`beta1Power`, `beta2Power`).
  * **Ownership**: `init` and `update` make what they return, which the caller owns; they dispose nothing else.
  *

@@ -5,14 +5,14 @@ import type { WeightSlot } from '../core/weights.js';
 import { filled } from './filled.js';
 
 /**
- * What Adam remembers: decaying sums of gradients and of their squares, and the powers of β that say how much of a mean is still missing.
+ * What Adam remembers: decaying means of gradients and of their squares, and the powers of β that say how much of a mean is still missing.
  *
- * A sum costs two ops less than a mean; the factor 1 − β between them goes into numbers of the host. The powers are scalars on the device,
- * so a step that is skipped there takes its count with it.
+ * They are those of PyTorch, Keras and TensorFlow's own op. The powers are scalars on the device, so a step that is skipped there takes its count
+ * with it.
  */
 export type Moments = Readonly<Record<'first' | 'second' | 'beta1Power' | 'beta2Power', tf.Tensor>>;
 
-/** The memory of no step: sums of nothing, and β⁰. The caller owns it. */
+/** The memory of no step: means of nothing, and β⁰. The caller owns it. */
 export function initMoments(slots: readonly WeightSlot[]): Moments {
   const { scalar } = tensors();
   return { first: filled(slots, 0), second: filled(slots, 0), beta1Power: scalar(1), beta2Power: scalar(1) };
@@ -30,14 +30,12 @@ export function adamStep(
   // As the device has them: 1 − 0.999 would be off by 1e-5 otherwise.
   const [beta1, beta2] = [Math.fround(betas[0]), Math.fround(betas[1])];
   const [b1, b2, one] = [scalar(beta1), scalar(beta2), scalar(1)];
-  const first = add(mul(moments.first, b1), gradients);
-  const second = add(mul(moments.second, b2), square(gradients));
+  const first = add(mul(moments.first, b1), mul(gradients, 1 - beta1));
+  const second = add(mul(moments.second, b2), mul(square(gradients), 1 - beta2));
   const beta1Power = mul(moments.beta1Power, b1);
   const beta2Power = mul(moments.beta2Power, b2);
 
-  // learningRate · mean / (√meanSquare + ε), with √(1 − β2) taken out of the denominator.
-  const root = Math.sqrt(1 - beta2);
-  const size = add(sqrt(div(second, sub(one, beta2Power))), epsilon / root);
-  const rate = div((learningRate * (1 - beta1)) / root, sub(one, beta1Power));
+  const size = add(sqrt(div(second, sub(one, beta2Power))), epsilon);
+  const rate = div(learningRate, sub(one, beta1Power));
   return { step: mul(div(first, size), rate), moments: { first, second, beta1Power, beta2Power } };
 }

@@ -36,7 +36,7 @@ export interface AdamWOptions {
  * Which variables decay is settled by `init` and is then part of the state (`exempt`): a resumed run keeps what it was started with.
  * PyTorch decays every variable that it is not told to leave out: `decay: () => true` does the same.
  *
- * **Cost**: 19 kernels and 6 constants a step, whatever the number of variables; 17 and 6 if all of them decay, {@link adam}'s 16 and 5 without
+ * **Cost**: 21 kernels and 8 constants a step, whatever the number of variables; 19 and 8 if all of them decay, {@link adam}'s 18 and 7 without
  * decay.
  * **Memory**: two sets of weights and two scalars as {@link adam}, and a third set (`exempt`) unless all variables decay.
  * **Ownership**: `init` and `update` make what they return, which the caller owns; they dispose nothing else.

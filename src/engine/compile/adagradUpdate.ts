@@ -1,5 +1,3 @@
-import type * as tf from '@tensorflow/tfjs';
-
 import type { Formula } from '../../core/optimizer.js';
 import type { WeightSlot } from '../../core/weights.js';
 import { RATE, type AddUpdate } from './finish.js';
@@ -10,12 +8,11 @@ import type { GraphVariable } from './variables.js';
 
 /** Adagrad by TensorFlow's own op. */
 export function adagradUpdate(
-  library: typeof tf,
   { epsilon }: Extract<Formula, { kind: 'adagrad' }>,
   slots: readonly WeightSlot[],
   targets: readonly GraphVariable[],
 ): Update {
-  const squares = slotVariables(library, 'squares', slots);
+  const squares = slotVariables('squares', slots);
   const add: AddUpdate = (graph, gradients, gate) => {
     addScalar(graph, 'adagrad/epsilon', epsilon);
     return targets.map(({ name }, i) =>

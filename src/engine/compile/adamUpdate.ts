@@ -11,19 +11,17 @@ import { addAssign, type GraphVariable } from './variables.js';
 /**
  * Adam and AdamW by TensorFlow's own op, which reads and writes each weight once.
  *
- * The op adds ε beside the root of the uncorrected mean square, PyTorch and we beside the corrected one: ε times the correction makes them equal. It
- * keeps means where our state keeps sums.
+ * The op adds ε beside the root of the uncorrected mean square, PyTorch and we beside the corrected one: ε times the correction makes them equal.
  */
 export function adamUpdate(
-  library: typeof tf,
   optimizer: Optimizer,
   { betas, epsilon, weightDecay, decays }: Extract<Formula, { kind: 'adam' }>,
   slots: readonly WeightSlot[],
   targets: readonly GraphVariable[],
 ): Update {
   const [beta1, beta2] = [Math.fround(betas[0]), Math.fround(betas[1])];
-  const first = slotVariables(library, 'first', slots, 1 - beta1);
-  const second = slotVariables(library, 'second', slots, 1 - beta2);
+  const first = slotVariables('first', slots);
+  const second = slotVariables('second', slots);
   const power1: GraphVariable = { name: 'state/beta1Power', dtype: FLOAT, shape: [] };
   const power2: GraphVariable = { name: 'state/beta2Power', dtype: FLOAT, shape: [] };
 

@@ -94,6 +94,7 @@ export function compilerFor(library: typeof tf): CompileStep {
         };
       },
       state: () => learned.state(),
+      setState: (state) => learned.setState(state),
       close: () => learned.close(),
     };
     return step;

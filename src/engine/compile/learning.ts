@@ -31,6 +31,7 @@ export interface Learning {
   /** Takes over what somebody has assigned to the model's variables. */
   takeOver(): void;
   state(): OptimizerState;
+  setState(state: OptimizerState): void;
   close(): void;
 }
 
@@ -107,6 +108,7 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
         graph!.weights.takeOver();
         graph!.others.takeOver();
       },
+      setState: (state) => library.tidy(() => graph!.reload(update.split(state))),
       state: () => library.tidy(() => update.join(graph!.snapshot())),
       close: () => graph!.close(),
     };

@@ -1,5 +1,3 @@
-import type * as tf from '@tensorflow/tfjs';
-
 import type { Formula } from '../../core/optimizer.js';
 import type { WeightSlot } from '../../core/weights.js';
 import { RATE, type AddUpdate } from './finish.js';
@@ -10,12 +8,11 @@ import type { GraphVariable } from './variables.js';
 
 /** Gradient descent, with momentum or without, by TensorFlow's own ops; weight decay is added to the gradients. */
 export function sgdUpdate(
-  library: typeof tf,
   { momentum, nesterov, weightDecay }: Extract<Formula, { kind: 'sgd' }>,
   slots: readonly WeightSlot[],
   targets: readonly GraphVariable[],
 ): Update {
-  const velocity = slotVariables(library, 'velocity', slots);
+  const velocity = slotVariables('velocity', slots);
   const decayed = (graph: Graph, gradient: string, { name }: GraphVariable): string => {
     if (weightDecay === 0) return gradient;
     addFloat(graph, `sgd/pull/${name}`, 'Mul', [`read/${name}`, 'sgd/decay']);

@@ -19,11 +19,11 @@ export function updateOf(
   const { formula } = optimizer;
   switch (formula?.kind) {
     case 'adam':
-      return adamUpdate(library, optimizer, formula, weights.slots, targets);
+      return adamUpdate(optimizer, formula, weights.slots, targets);
     case 'sgd':
-      return sgdUpdate(library, formula, weights.slots, targets);
+      return sgdUpdate(formula, weights.slots, targets);
     case 'adagrad':
-      return adagradUpdate(library, formula, weights.slots, targets);
+      return adagradUpdate(formula, weights.slots, targets);
     case undefined:
       return composedUpdate(library, optimizer, weights, state, targets);
   }

@@ -1,18 +1,14 @@
 import { isFloat, sameShape, type Rule } from './draft.js';
 import { match, type OpPattern } from './match.js';
 
-/** What our losses compute of each row: Σ label · (max − logit) − log(max softmax). */
+/** What our losses compute of each row: Σ label · ((max − logit) − log(max softmax)). */
 const LOSS: OpPattern = [
-  'Sub',
-  ['Sum', ['Mul', ['Sub', ['Max', 'logits', 'axis1'], 'logits'], 'labels'], 'axis2'],
-  ['Log', ['Max', 'softmax', 'axis3']],
+  'Sum',
+  ['Mul', ['Sub', ['Sub', ['Max', 'logits', 'axis1'], 'logits'], ['Log', ['Max', 'softmax', 'axis3']]], 'labels'],
+  'axis2',
 ];
 
-/**
- * Softmax cross-entropy and its slope, softmax − label, are one op: SoftmaxCrossEntropyWithLogits.
- *
- * It computes −Σ label · log softmax(logit), which is the same as long as the labels of a row sum to 1, as the losses ask for.
- */
+/** Softmax cross-entropy and its slope, softmax − label, are one op: SoftmaxCrossEntropyWithLogits. */
 export const softmaxCrossEntropy: Rule = (node, draft) => {
   const found = match(draft, node, LOSS);
   const softmax = match(draft, draft.nodeAt(found?.['softmax'] ?? ''), ['Softmax', 'logits'], found);
