@@ -3,6 +3,7 @@ import { defer, map, type OperatorFunction } from 'rxjs';
 import { disposeTensors, samplesOf } from '../src/core/batch.js';
 import { computeBackward } from '../src/core/compute.js';
 import { RUN } from '../src/core/run.js';
+import { tensors } from '../src/core/tensors.js';
 import { takesPart } from '../src/core/runState.js';
 import type { ForwardPass, MicroStep } from '../src/core/values.js';
 
@@ -42,11 +43,11 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
           ({ data }) => ({ microStep } = data as { microStep: number }),
         ),
         map((pass) => {
-          const { batch, reducers, weights, globalStep } = pass;
+          const { batch, reducers, seed, weights, globalStep } = pass;
           microStep += 1;
           try {
             return {
-              ...computeBackward(pass, weights, microStep),
+              ...tensors().seededDraws(seed, microStep, () => computeBackward(pass, weights, microStep)),
               weights,
               globalStep: globalStep(),
               microStep,

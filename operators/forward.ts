@@ -15,6 +15,8 @@ import { weightsOf } from '../src/core/weights.js';
 export interface ForwardOptions {
   /** What else is computed on each micro-batch, by name; see `metric` for how it is reduced. */
   readonly metrics?: Metrics;
+  /** What random numbers in the model (dropout, noise) start from: the same seed, the same run. 0 unless given. */
+  readonly seed?: number;
 }
 
 /**
@@ -45,10 +47,11 @@ export interface ForwardOptions {
 export function forward(
   model: Model,
   loss: LossFunction,
-  { metrics = {} }: ForwardOptions = {},
+  { metrics = {}, seed = 0 }: ForwardOptions = {},
 ): OperatorFunction<Batch & InRun, ForwardPass> {
   if (typeof loss !== 'function')
     throw new ArgumentError(`forward: the loss must be a function, received ${typeof loss}`);
+  if (!Number.isSafeInteger(seed)) throw new ArgumentError(`forward: seed must be a whole number, received ${seed}`);
   weightsOf(model); // a model that cannot be trained is found now, not at the first batch
   const bound = Object.fromEntries(Object.entries(metrics).map(([name, given]) => [name, toMetric(given)]));
 
@@ -79,6 +82,7 @@ export function forward(
           loss,
           metrics: bound,
           reducers,
+          seed,
           globalStep,
           [RUN]: { ...batch[RUN], model, loss, metrics: bound, globalStep },
         })),

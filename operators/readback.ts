@@ -3,8 +3,10 @@ import { concatMap, concatWith, defer, EMPTY, finalize, from, map, type Observab
 import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, assertPositiveInteger, NonFiniteError } from '../src/core/errors.js';
 import type { StepEvent, TrainingEvent } from '../src/core/events.js';
+import { holdSteps, restoreSteps } from '../src/core/heldSteps.js';
 import { readScalars, scalarsOf, takeResult } from '../src/core/readResults.js';
 import { RUN, waitMap } from '../src/core/run.js';
+import { takesPart } from '../src/core/runState.js';
 import { summarize } from '../src/core/summarize.js';
 import type { StepResult } from '../src/core/values.js';
 
@@ -59,6 +61,11 @@ export function readback<T extends StepResult | TrainingEvent>(
         return taken.length > 0 ? read(taken, nonFinite) : EMPTY;
       };
       return source.pipe(
+        takesPart(
+          'readback',
+          () => holdSteps(held),
+          (saved, next) => (held = restoreSteps(saved, next)),
+        ),
         waitMap((value) => {
           held.push(value);
           const steps = held.filter((each) => !('type' in each)).length;

@@ -47,6 +47,8 @@ export interface TrainStepOptions {
   /** Micro-batches per optimizer step; see `accumulate`. */
   readonly accumulate?: Live;
   readonly metrics?: Metrics;
+  /** See `forward`. */
+  readonly seed?: number;
   /** See `clipByGlobalNorm`. */
   readonly clipNorm?: Live;
   /** See `skipNonFinite`. */
@@ -87,11 +89,11 @@ export interface TrainStepOptions {
  * back what it computes, draws numbers from a distribution that is not known, or the engine has no graphs.
  */
 export function trainStep(model: Model, options: TrainStepOptions): OperatorFunction<Batch & InRun, StepResult> {
-  const { loss, metrics = {}, compile = 'auto' } = options;
+  const { loss, metrics = {}, seed = 0, compile = 'auto' } = options;
   const xla = typeof compile === 'object' ? compile.xla : 'auto';
   if (![compile, xla].every((value) => ['auto', true, false].includes(value as boolean) || typeof value === 'object'))
     throw new ArgumentError(`trainStep: compile must be 'auto', true, false or { xla }, received ${String(compile)}`);
-  const recipe = forward(model, loss, { metrics });
+  const recipe = forward(model, loss, { metrics, seed });
   const eager = eagerly(options); // built now, for what is wrong with the options
 
   return (source) =>

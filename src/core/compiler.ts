@@ -14,6 +14,8 @@ export interface StepPlan extends Omit<Computation, 'batch'> {
   readonly clips: boolean;
   /** Whether a step that is not finite leaves everything as it is. */
   readonly skips: boolean;
+  /** What random numbers start from, along with the micro-step. */
+  readonly seed: number;
   /** Whether XLA compiles the pass; 'auto', where that pays. */
   readonly xla: 'auto' | boolean;
   /** Whether it is an error if a batch in mid-run cannot be compiled; else it is computed op by op. */

@@ -16,6 +16,8 @@ export interface ForwardPass extends InRun {
   readonly metrics: Readonly<Record<string, Metric>>;
   /** How the metrics are reduced, by name. */
   readonly reducers: Readonly<Record<string, Metric['reduce']>>;
+  /** What the pass's random numbers start from, along with the micro-step. */
+  readonly seed: number;
   /** Which weights a pass computed now would see: those after this many optimizer steps of the run. */
   readonly globalStep: () => number;
 }

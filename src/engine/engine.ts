@@ -5,6 +5,7 @@ import { bindCompiler } from '../core/compiler.js';
 import { ArgumentError, EngineError, messageOf } from '../core/errors.js';
 import { bindTensors } from '../core/tensors.js';
 import type { Opened } from './opened.js';
+import { seededDraws } from './seededDraws.js';
 
 /** What an engine is called. */
 export type EngineName = 'node' | 'webgpu' | 'wasm' | 'cpu';
@@ -110,6 +111,7 @@ async function best(options: EngineOptions): Promise<Engine> {
 export function useTensorFlow(library: typeof tf): void {
   bindTensors({
     ...library,
+    seededDraws,
     read: (tensor) => (isAsynchronous(library.getBackend()) ? tensor.data() : of(tensor.dataSync())),
   });
 }

@@ -10,6 +10,7 @@ import type { MicroBatchResult } from '../../core/values.js';
 import { LIMIT, RATE, SCALE } from './finish.js';
 import { SEED, SHARE, type Mode } from './program.js';
 import { feed } from './feed.js';
+import { seededDraws } from '../seededDraws.js';
 import { learning } from './learning.js';
 import { SUM } from './stepGraph.js';
 
@@ -34,7 +35,7 @@ export function compilerFor(library: typeof tf): CompileStep {
       const given: Record<string, tf.Tensor> = {};
       feeds.forEach((name, i) => (given[name] = tensors[i]!));
       if (mode === 'scaled') given[SHARE] = scalar(share);
-      if (random) given[SEED] = tensor1d([learned.seed, microStep], 'int32');
+      if (random) given[SEED] = tensor1d([plan.seed | 0, microStep], 'int32');
       if (assigned.length > 0) graph().others.changing();
       try {
         return graph().run(given, fetches[mode]) as tf.Scalar[];
@@ -45,7 +46,9 @@ export function compilerFor(library: typeof tf): CompileStep {
       }
     };
     const runEagerly = (batch: Batch, mode: Mode, share: number, microStep: number): MicroBatchResult => {
-      const { gradients, ...result } = computeBackward({ ...plan, batch }, plan.weights, microStep);
+      const { gradients, ...result } = seededDraws(plan.seed, microStep, () =>
+        computeBackward({ ...plan, batch }, plan.weights, microStep),
+      );
       const [loss] = run(0, [gradients, result.loss], mode, share, microStep);
       library.dispose([gradients, result.loss]);
       return { ...result, loss: loss! };

@@ -24,8 +24,6 @@ const MOST_PROGRAMS = 8;
 export interface Learning {
   readonly programs: readonly Program[];
   readonly graph: () => StepGraph;
-  /** What random ops start from. */
-  readonly seed: number;
   /** The program for a batch, recorded now if it is new; undefined if there are too many. */
   indexOf(fed: Fed, microStep: number): number | undefined;
   /** Takes over what somebody has assigned to the model's variables. */
@@ -91,7 +89,6 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
     return {
       programs,
       graph: () => graph!,
-      seed: expected.seed,
       indexOf: (next, microStep) => {
         const key = keyOf(next);
         if (indices.has(key) || programs.length > MOST_PROGRAMS) return indices.get(key);

@@ -16,8 +16,6 @@ import type { Pair } from './syncedVariables.js';
 
 /** What the eager pass computed: what the graph's must be equal to. Everything is on the host. */
 export interface Expected {
-  /** A number that the pass drew, or one that it might have drawn. */
-  readonly seed: number;
   readonly scalars: readonly number[];
   readonly gradients: readonly ArrayLike<number>[];
   /** What the pass made at random, by the node that stands for it. */
@@ -90,7 +88,6 @@ export function recordProgram(
       assigned: result.assigned,
     },
     expected: {
-      seed: Math.floor((second.seeds[0] ?? 0) * 2 ** 31),
       scalars: result.numbers,
       gradients: result.vectors,
       drawn: Object.fromEntries(

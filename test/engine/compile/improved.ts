@@ -55,6 +55,7 @@ const PLAN = {
   clips: false,
   skips: false,
   xla: false,
+  seed: 0,
   strict: true,
 };
 

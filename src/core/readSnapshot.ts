@@ -1,0 +1,30 @@
+import type * as tf from '@tensorflow/tfjs';
+import { firstValueFrom, from } from 'rxjs';
+
+import { disposeTensors, type NdArray } from './batch.js';
+import { CheckpointError } from './errors.js';
+import type { Held, RunSnapshot } from './snapshot.js';
+import { tensors } from './tensors.js';
+
+/** Brings a snapshot to the host, where it is plain data; its tensors are disposed. */
+export async function readSnapshot(snapshot: RunSnapshot): Promise<Readonly<Record<string, Held>>> {
+  try {
+    const stages: Record<string, Held> = {};
+    for (const [name, { data, tensors: own = {}, arrays = {} }] of Object.entries(snapshot)) {
+      const read: Record<string, NdArray> = { ...arrays };
+      for (const [key, tensor] of Object.entries(own)) read[key] = await arrayOf(tensor);
+      stages[name] = { ...(data !== undefined && { data }), arrays: read };
+    }
+    return stages;
+  } finally {
+    disposeTensors(snapshot);
+  }
+}
+
+async function arrayOf(tensor: tf.Tensor): Promise<NdArray> {
+  const { dtype, shape } = tensor;
+  const values = await firstValueFrom(from(tensors().read(tensor)));
+  if (dtype === 'float32') return { data: Float32Array.from(values), shape };
+  if (dtype === 'int32') return { data: Int32Array.from(values), shape };
+  throw new CheckpointError(`a snapshot must hold float32 and int32 numbers, received a tensor of ${dtype}`);
+}
