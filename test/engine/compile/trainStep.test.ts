@@ -26,6 +26,7 @@ import {
   linear,
   onNode,
   outcomeOf,
+  EVEN,
   RAGGED,
   randomArray,
   randomBatches,
@@ -36,15 +37,16 @@ import {
   type Scenario,
 } from './support.js';
 
+const ragged = () => randomBatches(RAGGED);
 /** Five batches, of which one holds a number that is none. */
 const spoilt = (at: number, weights: Batch['weight'][] = [], value = NaN) => {
-  const batches = randomBatches(RAGGED, { weights });
+  const batches = randomBatches(EVEN, { weights });
   (batches[at]!.xs as { data: Float32Array }).data[0] = value;
   return batches;
 };
 /** Five batches, of which the fourth is another. */
 const odd = (change: Partial<Batch>) =>
-  randomBatches(RAGGED).map((batch, i) => (i === 3 ? { ...batch, ...change } : batch));
+  randomBatches(EVEN).map((batch, i) => (i === 3 ? { ...batch, ...change } : batch));
 const mae = (labels: tf.Tensor, predictions: tf.Tensor) => tf.mean(tf.abs(tf.sub(labels, predictions)), -1);
 const normed = () =>
   layers(
@@ -57,8 +59,11 @@ const first = (model: tf.LayersModel) => variablesOf(model)[0]!;
 
 const numbers: Record<string, Scenario> = {
   'one batch a step': {},
-  'windows of two, the last of one short batch': { options: () => ({ accumulate: 2 }) },
-  'windows over three epochs': { options: () => ({ accumulate: 3, epochs: 3 }) },
+  'windows of two, the last of one short batch': { batches: ragged, options: () => ({ accumulate: 2 }) },
+  'windows over three epochs, each with a short batch': {
+    batches: ragged,
+    options: () => ({ accumulate: 3, epochs: 3 }),
+  },
   'a gradient that is clipped': { options: () => ({ accumulate: 2, clipNorm: 0.01 }) },
   'a gradient within the limit': { options: () => ({ accumulate: 2, clipNorm: 1000 }) },
   'metrics, by their reducers': {
@@ -73,15 +78,15 @@ const numbers: Record<string, Scenario> = {
     options: () => ({ accumulate: 2, epochs: 2 }),
   },
   'weights of batches': {
-    batches: () => randomBatches(RAGGED, { weights: [1, 3, 0.5, 7, 2] }),
+    batches: () => randomBatches(EVEN, { weights: [1, 3, 0.5, 7, 2] }),
     options: () => ({ accumulate: 2, epochs: 2 }),
   },
   'weights on some batches only': {
-    batches: () => randomBatches(RAGGED, { weights: [undefined, 3, [1, 2, 0, 4]] }),
+    batches: () => randomBatches(EVEN, { weights: [undefined, 3, [1, 2, 0, 4]] }),
     options: () => ({ accumulate: 3, epochs: 2 }),
   },
   'a batch of weight 0 in a window, as the first and as the last': {
-    batches: () => randomBatches(RAGGED, { weights: [0, 3, 0.5, 0, 2] }),
+    batches: () => randomBatches(EVEN, { weights: [0, 3, 0.5, 0, 2] }),
     options: () => ({ accumulate: 2, epochs: 2 }),
   },
   'windows of weight 0': {
@@ -92,7 +97,7 @@ const numbers: Record<string, Scenario> = {
   'batches of tensors': {
     batches: () =>
       function* () {
-        for (const { xs, ys } of randomBatches(RAGGED) as { xs: Shaped; ys: Shaped }[])
+        for (const { xs, ys } of randomBatches(EVEN) as { xs: Shaped; ys: Shaped }[])
           yield { xs: tf.tensor(xs.data, [...xs.shape]), ys: tf.tensor(ys.data, [...ys.shape]) };
       },
     options: () => ({ accumulate: 2, epochs: 2 }),
@@ -113,7 +118,7 @@ const numbers: Record<string, Scenario> = {
       };
     },
     batches: () =>
-      randomBatches(RAGGED).map(({ xs, ys }, i) => ({
+      randomBatches(EVEN).map(({ xs, ys }, i) => ({
         xs: { a: xs as Shaped, b: randomArray((xs as Shaped).shape, 50 + i) },
         ys: { p: ys as Shaped, q: randomArray((ys as Shaped).shape, 60 + i) },
       })),
@@ -149,6 +154,7 @@ const numbers: Record<string, Scenario> = {
     options: () => ({ accumulate: 2, epochs: 2 }),
   },
   'a pass that takes another path for another shape': {
+    batches: ragged,
     model: () => linear((y) => (y.shape[0] === 2 ? tf.relu(y) : tf.tanh(y))),
     options: () => ({ epochs: 2 }),
   },
@@ -259,6 +265,7 @@ const failing: Record<string, Scenario> = {
   },
   'a source without a batch': { batches: () => [], fails: /^SourceError: / },
   'a model that throws at the short batch': {
+    batches: ragged,
     model: () =>
       linear((y) => {
         if (y.shape[0] === 2) throw new Error('own fault');
@@ -447,10 +454,10 @@ describe.skipIf(absent)(`trainStep compiled ${INSTALLED}`, () => {
     });
 
     it('whatever the batches, their weights and the windows are (property)', async () => {
-      const part = fc.record({ size: fc.integer({ min: 1, max: 3 }), weight: fc.constantFrom(undefined, 0, 0.5, 3) });
+      const part = fc.record({ size: fc.integer({ min: 2, max: 3 }), weight: fc.constantFrom(undefined, 0, 0.5, 3) });
       await fc.assert(
         fc.asyncProperty(
-          fc.array(part, { minLength: 1, maxLength: 8 }),
+          fc.array(part, { minLength: 1, maxLength: 9 }),
           fc.integer({ min: 1, max: 4 }),
           fc.constantFrom(undefined, 0.05, 10),
           fc.boolean(),
@@ -459,11 +466,11 @@ describe.skipIf(absent)(`trainStep compiled ${INSTALLED}`, () => {
             await expectSame({
               model: () => linear(),
               batches: () => randomBatches(sizes, { weights: parts.map(({ weight }) => weight) }),
-              options: () => ({ accumulate, skipNonFinite, ...(clipNorm !== undefined && { clipNorm }), epochs: 2 }),
+              options: () => ({ accumulate, skipNonFinite, ...(clipNorm !== undefined && { clipNorm }) }),
             });
           },
         ),
-        { numRuns: 12, seed: 1 },
+        { numRuns: 8, seed: 1 },
       );
     });
   });
@@ -609,7 +616,7 @@ describe.skipIf(absent)(`trainStep compiled ${INSTALLED}`, () => {
               epochs: 4,
             };
             const events = await lastValueFrom(
-              train(model, randomBatches(RAGGED), { ...options, compile }).pipe(toArray()),
+              train(model, randomBatches(EVEN), { ...options, compile }).pipe(toArray()),
             );
             const weights = variablesOf(model).map((each) => [...each.dataSync()]);
             free(model);
@@ -666,6 +673,7 @@ describe.skipIf(absent)(`trainStep compiled ${INSTALLED}`, () => {
 
     it('with auto, a shape of batch that cannot be compiled is computed op by op', async () => {
       const scenario: Scenario<OwnModel> = {
+        batches: ragged,
         model: () => linear((y) => (y.shape[0] === 2 ? tf.mul(y, y.dataSync().length) : y)),
         options: () => ({ epochs: 2, accumulate: 2 }),
       };
