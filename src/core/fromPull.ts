@@ -5,7 +5,7 @@ import { ArgumentError, assertPositiveInteger } from './errors.js';
 import { RUN, type InRun, type Run } from './run.js';
 import { puller, type Cursor, type Pulled } from './puller.js';
 import { runState } from './runState.js';
-import type { Held } from './snapshot.js';
+import type { Checkpoint } from './snapshot.js';
 import type { EpochSource } from './source.js';
 
 /** Options of {@link fromPull}. */
@@ -17,7 +17,7 @@ export interface FromPullOptions {
   /** For how many milliseconds the run may go on before timers, signals and the page get a turn; also in a hidden tab. */
   readonly yieldEveryMs?: number;
   /** What a run held when it was saved, to go on from there: the source is asked again for what has been given, and it is passed over. */
-  readonly from?: Readonly<Record<string, Held>>;
+  readonly from?: Checkpoint;
 }
 
 /**
@@ -65,7 +65,7 @@ export function fromPull<T extends object>(
     const abort = new AbortController();
     const epochEnd$ = new Subject<void>();
     const waits = new Set<PromiseLike<unknown>>();
-    const { state, take } = runState(from);
+    const { state, take } = runState(from?.stages);
     let cursor: Cursor | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
     const run: Run = {
@@ -108,6 +108,8 @@ export function fromPull<T extends object>(
           turn = performance.now();
         }
       }
+      if (cursor) cursor = { pass: cursor.pass + 1, given: 0 };
+      take(); // whoever still waits gets the end of the last epoch
       subscriber.complete();
     };
     emitAll().catch((error: unknown) => subscriber.error(error));

@@ -3,11 +3,11 @@ import { firstValueFrom, from } from 'rxjs';
 
 import { disposeTensors, type NdArray } from './batch.js';
 import { CheckpointError } from './errors.js';
-import type { Held, RunSnapshot } from './snapshot.js';
+import type { Checkpoint, Held, RunSnapshot } from './snapshot.js';
 import { tensors } from './tensors.js';
 
 /** Brings a snapshot to the host, where it is plain data; its tensors are disposed. */
-export async function readSnapshot(snapshot: RunSnapshot): Promise<Readonly<Record<string, Held>>> {
+export async function readSnapshot(snapshot: RunSnapshot): Promise<Checkpoint> {
   try {
     const stages: Record<string, Held> = {};
     for (const [name, { data, tensors: own = {}, arrays = {} }] of Object.entries(snapshot)) {
@@ -15,7 +15,14 @@ export async function readSnapshot(snapshot: RunSnapshot): Promise<Readonly<Reco
       for (const [key, tensor] of Object.entries(own)) read[key] = await arrayOf(tensor);
       stages[name] = { ...(data !== undefined && { data }), arrays: read };
     }
-    return stages;
+    const numberOf = (stage: string, key: string): number =>
+      (stages[stage]?.data as Readonly<Record<string, number>> | undefined)?.[key] ?? 0;
+    return {
+      globalStep: numberOf('model', 'globalStep'),
+      microStep: numberOf('backward', 'microStep'),
+      epoch: numberOf('source', 'pass'),
+      stages,
+    };
   } finally {
     disposeTensors(snapshot);
   }

@@ -27,3 +27,11 @@ export interface RunState {
   /** Copies what everything in the run holds, as soon as nothing is under way; never settles if no batch follows. */
   snapshot(): Promise<RunSnapshot>;
 }
+
+/** A run as it was between two batches, as plain data: what a run can go on from. */
+export interface Checkpoint {
+  readonly globalStep: number;
+  readonly microStep: number;
+  readonly epoch: number;
+  readonly stages: Readonly<Record<string, Held>>;
+}

@@ -1,4 +1,4 @@
-import { concatWith, defer, identity, isObservable, of, take, takeUntil, tap, type Observable } from 'rxjs';
+import { concatWith, defer, identity, isObservable, of, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
 
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
@@ -7,6 +7,7 @@ import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
 import type { EndEvent, TrainingEvent } from '../core/events.js';
 import { fromPull } from '../core/fromPull.js';
 import type { Model } from '../core/model.js';
+import type { Checkpoint } from '../core/snapshot.js';
 import type { EpochSource } from '../core/source.js';
 
 /** Options of {@link train}: those of `trainStep`, and when to end. */
@@ -15,6 +16,8 @@ export interface TrainOptions extends TrainStepOptions {
   readonly epochs?: number;
   /** Optimizer steps after which to end. */
   readonly steps?: number;
+  /** Goes on from there, with the same model, data and options; see `checkpointEvery` and `latest`. */
+  readonly from?: Checkpoint | undefined;
   /** Ends the run when it emits: a button, a timer, Ctrl-C. */
   readonly until?: Observable<unknown>;
 }
@@ -44,12 +47,12 @@ export interface TrainOptions extends TrainStepOptions {
  * @throws {@link ArgumentError} and {@link ModelError} at once, for what can never be valid; errors with what its stages do.
  */
 export function train(model: Model, batches: EpochSource<Batch>, options: TrainOptions): Observable<TrainingEvent> {
-  const { steps, until } = options;
+  const { steps, until, from } = options;
   if (steps !== undefined) assertPositiveInteger(steps, 'train: steps');
   if (until !== undefined && !isObservable(until))
     throw new ArgumentError(`train: until must be an Observable, received ${String(until)}`);
   const epochs = options.epochs ?? (steps || until ? Infinity : 1);
-  const batch$ = fromPull(batches, { epochs });
+  const batch$ = fromPull(batches, { epochs, ...(from && { from }) });
   const stages = trainStep(model, options);
 
   return defer(() => {
@@ -61,7 +64,7 @@ export function train(model: Model, batches: EpochSource<Batch>, options: TrainO
         ({ globalStep, epoch }) =>
           (end = { ...end, globalStep, epoch, reason: globalStep === steps ? 'steps' : 'epochs' }),
       ),
-      steps ? take(steps) : identity,
+      steps ? takeWhile(({ globalStep }) => globalStep < steps, true) : identity,
       until ? takeUntil(until.pipe(tap(() => (end = { ...end, reason: 'until' })))) : identity,
       concatWith(defer(() => of(end))),
     );

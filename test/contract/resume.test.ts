@@ -53,7 +53,7 @@ async function run(stages: (model: tf.LayersModel) => Stage, from?: Record<strin
   const [marks, cuts, reading]: [number[], Cut[], Promise<void>[]] = [[], [], []];
   const batch$ = fromPull<Batch>((epoch) => data.pipe(shuffle({ seed: 3, epoch }), batch(3)), {
     epochs: EPOCHS,
-    ...(from && { from }),
+    ...(from && { from: { globalStep: 0, microStep: 0, epoch: 1, stages: from } }),
   });
   let first = true;
   const cut = (value: Batch & InRun): void => {
@@ -63,7 +63,7 @@ async function run(stages: (model: tf.LayersModel) => Stage, from?: Record<strin
     reading.push(
       state.snapshot().then(async (snapshot) => {
         const at = marks.shift()!;
-        const { mark: _, ...held } = await readSnapshot(snapshot);
+        const { mark: _, ...held } = (await readSnapshot(snapshot)).stages;
         cuts.push({ events: at, held: structuredClone(held) });
       }),
     );
