@@ -92,6 +92,7 @@ export {
   MetricError,
   ModelError,
   NonFiniteError,
+  CheckpointError,
   CompileError,
   ReplicaError,
   SourceError,

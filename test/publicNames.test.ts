@@ -8,6 +8,8 @@ it.each([
   'gradstream/optim',
   'gradstream/losses',
   'gradstream/metrics',
+  'gradstream/checkpoint',
+  'gradstream/checkpoint/node',
   'gradstream/sinks',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {

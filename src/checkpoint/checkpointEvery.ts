@@ -1,6 +1,7 @@
 import { concatWith, defer, ignoreElements, from, Subject, tap, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { alongside } from '../core/alongside.js';
+import { disposeTensors } from '../core/batch.js';
 import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
 import type { TrainingEvent } from '../core/events.js';
 import { readSnapshot } from '../core/readSnapshot.js';
@@ -67,7 +68,13 @@ export function checkpointEvery<E extends TrainingEvent>(
           const state = event[RUN]?.state;
           if (!state) throw new ArgumentError('checkpointEvery: the events must come from a run (train, fromPull)');
           const taken = state.snapshot();
-          writing = writing.then(() => write(taken));
+          writing = writing.then(
+            () => write(taken),
+            async (error: unknown) => {
+              disposeTensors(await taken);
+              throw error;
+            },
+          );
           writing.catch((error: unknown) => failed$.error(error));
         }),
         concatWith(defer(() => from(writing).pipe(ignoreElements()))),

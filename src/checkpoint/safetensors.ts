@@ -10,7 +10,6 @@ const Entry = v.strictObject({
   shape: v.array(length),
   data_offsets: v.tuple([length, length]),
 });
-const Header = v.record(v.string(), v.union([Entry, v.record(v.string(), v.string())]));
 
 /**
  * Arrays by name as the bytes of a safetensors file, which Python's `safetensors` reads.
@@ -75,8 +74,10 @@ export function decodeSafetensors(bytes: Uint8Array): Record<string, NdArray> {
   const start = 8 + size;
   const arrays: [string, NdArray][] = [];
   for (const [name, entry] of Object.entries(headerOf(bytes.subarray(8, start)))) {
-    if (!('data_offsets' in entry) || typeof entry.data_offsets === 'string') continue; // __metadata__
-    const { dtype, shape, data_offsets: offsets } = entry as v.InferOutput<typeof Entry>;
+    if (name === '__metadata__') continue;
+    const parsed = v.safeParse(Entry, entry);
+    if (!parsed.success) return fail(`a description of '${name}': ${parsed.issues[0].message}`);
+    const { dtype, shape, data_offsets: offsets } = parsed.output;
     const count = shape.reduce((product, axis) => product * axis, 1);
     const [begin, end] = offsets;
     if (end - begin !== count * 4 || end > bytes.length - start)
@@ -87,14 +88,14 @@ export function decodeSafetensors(bytes: Uint8Array): Record<string, NdArray> {
   return Object.fromEntries(arrays);
 }
 
-function headerOf(bytes: Uint8Array): v.InferOutput<typeof Header> {
+/** The header as it is in JSON; names such as `__proto__` are names like others. */
+function headerOf(bytes: Uint8Array): object {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new CheckpointError('safetensors: the header must be JSON', { cause });
   }
-  const parsed = v.safeParse(Header, json);
-  if (parsed.success) return parsed.output;
-  throw new CheckpointError(`safetensors: the header must describe arrays: ${parsed.issues[0].message}`);
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;
+  throw new CheckpointError('safetensors: the header must describe arrays');
 }

@@ -2,11 +2,12 @@ import { concatWith, defer, identity, isObservable, of, takeUntil, takeWhile, ta
 
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
+import { assignArrays } from '../core/arrays.js';
 import type { Batch } from '../core/batch.js';
 import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
 import type { EndEvent, TrainingEvent } from '../core/events.js';
 import { fromPull } from '../core/fromPull.js';
-import type { Model } from '../core/model.js';
+import { allVariablesOf, type Model } from '../core/model.js';
 import type { Checkpoint } from '../core/snapshot.js';
 import type { EpochSource } from '../core/source.js';
 
@@ -56,7 +57,9 @@ export function train(model: Model, batches: EpochSource<Batch>, options: TrainO
   const stages = trainStep(model, options);
 
   return defer(() => {
-    let end: EndEvent = { type: 'end', globalStep: 0, epoch: 1, reason: 'epochs' };
+    const { globalStep: begin = 0, epoch = 1, stages: saved } = from ?? {};
+    let end: EndEvent = { type: 'end', globalStep: begin, epoch: Math.min(epoch, epochs), reason: 'epochs' };
+    if (saved) assignArrays(allVariablesOf(model), saved['model']?.arrays ?? {}); // also if nothing is left to train
     return batch$.pipe(
       stages,
       readback(),

@@ -49,8 +49,8 @@ describe('safetensors', () => {
   it.each<[string, object, string]>([
     ['offsets beyond the file', { w: { dtype: 'F32', shape: [4], data_offsets: [0, 16] } }, '0 to 16 of 0'],
     ['a shape of other size', { w: { dtype: 'F32', shape: [1e9, 1e9], data_offsets: [0, 4] } }, 'bytes for'],
-    ['a type that is not known', { w: { dtype: 'F8', shape: [], data_offsets: [0, 1] } }, 'must describe arrays'],
-    ['negative sizes', { w: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }, 'must describe arrays'],
+    ['a type that is not known', { w: { dtype: 'F8', shape: [], data_offsets: [0, 1] } }, 'a description of'],
+    ['negative sizes', { w: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }, 'a description of'],
   ])('refuses %s', (_, header, message) => {
     const text = new TextEncoder().encode(JSON.stringify(header));
     const bytes = new Uint8Array(8 + text.length);

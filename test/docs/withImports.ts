@@ -9,6 +9,8 @@ import type { CodeBlock } from './codeBlocks.js';
 const ENTRIES = {
   gradstream: 'src/index.ts',
   'gradstream/testing': 'src/testing/index.ts',
+  'gradstream/checkpoint': 'src/checkpoint/index.ts',
+  'gradstream/checkpoint/node': 'src/checkpoint/node.ts',
   'gradstream/sinks': 'src/sinks/index.ts',
 };
 
