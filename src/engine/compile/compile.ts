@@ -8,7 +8,7 @@ import { checkLabels } from '../../core/lossAndMetrics.js';
 import { misfit } from '../../core/predict.js';
 import type { MicroBatchResult } from '../../core/values.js';
 import { LIMIT, RATE, SCALE } from './finish.js';
-import { SEED, SHARE, type Mode } from './program.js';
+import type { Mode } from './program.js';
 import { feed } from './feed.js';
 import { seededDraws } from '../seededDraws.js';
 import { learning } from './learning.js';
@@ -30,19 +30,18 @@ export function compilerFor(library: typeof tf): CompileStep {
       microStep: number,
     ): tf.Scalar[] => {
       const { graph, programs } = learned;
-      const { feeds, fetches } = graph().programs[index]!;
+      const { inputs, outputs } = graph().programs[index]!.calls[mode];
       const { random, assigned } = programs[index]!;
-      const given: Record<string, tf.Tensor> = {};
-      feeds.forEach((name, i) => (given[name] = tensors[i]!));
-      if (mode === 'scaled') given[SHARE] = scalar(share);
-      if (random) given[SEED] = tensor1d([plan.seed | 0, microStep], 'int32');
+      const fed = [
+        ...(random ? [tensor1d([plan.seed | 0, microStep], 'int32')] : []),
+        ...(mode === 'scaled' ? [scalar(share)] : []),
+      ];
       if (assigned.length > 0) graph().others.changing();
       try {
-        return graph().run(given, fetches[mode]) as tf.Scalar[];
+        return graph().call([...tensors, ...fed], inputs, outputs) as tf.Scalar[];
       } finally {
         if (assigned.length > 0) graph().others.changed();
-        given[SHARE]?.dispose();
-        given[SEED]?.dispose();
+        if (fed.length > 0) library.dispose(fed);
       }
     };
     const runEagerly = (batch: Batch, mode: Mode, share: number, microStep: number): MicroBatchResult => {

@@ -1,5 +1,6 @@
 import { addRecorded } from './addRecorded.js';
 import { addFloat, addPlaceholder, FLOAT, INT, type Graph, type GraphNode } from './graph.js';
+import { refsOf } from './session.js';
 import type { Settled } from './settle.js';
 import { addAssign, type GraphVariable } from './variables.js';
 
@@ -28,6 +29,8 @@ export interface Program {
 export interface ProgramNames {
   readonly feeds: readonly string[];
   readonly fetches: Readonly<Record<Mode, readonly string[]>>;
+  /** All that is fed and fetched, joined: the batch, then the seed and the share where they are needed. */
+  readonly calls: Readonly<Record<Mode, { readonly inputs: string; readonly outputs: string }>>;
 }
 
 /** The fed integers that random ops start from, and the fed share of a micro-batch in its window. */
@@ -77,10 +80,20 @@ export function addProgram(
       ? addAssign(graph, `${prefix}${mode}/check`, LOSSES, `${prefix}noLoss`)
       : plus(`${prefix}${mode}/check`, LOSSES, `${prefix}noLoss`);
     const done = [...writing, ...own, check].map((name) => `^${name}`);
-    return [mode, [addFloat(graph, `${prefix}${mode}`, 'Identity', [loss, ...done]), ...program.metrics.map(rename)]];
+    return [
+      mode as Mode,
+      [addFloat(graph, `${prefix}${mode}`, 'Identity', [loss, ...done]), ...program.metrics.map(rename)],
+    ] as const;
+  });
+  const names = feeds.map((_, i) => `${prefix}feed${i}`);
+  const seed = program.random ? [SEED] : [];
+  const calls = fetches.map(([mode, outputs]) => {
+    const inputs = [...names, ...seed, ...(mode === 'scaled' ? [SHARE] : [])];
+    return [mode, { inputs: refsOf(inputs), outputs: refsOf(outputs) }] as const;
   });
   return {
-    feeds: feeds.map((_, i) => `${prefix}feed${i}`),
-    fetches: Object.fromEntries(fetches) as ProgramNames['fetches'],
+    feeds: names,
+    fetches: Object.fromEntries<readonly string[]>(fetches) as ProgramNames['fetches'],
+    calls: Object.fromEntries(calls) as ProgramNames['calls'],
   };
 }

@@ -11,6 +11,8 @@ import { encodeSavedModel } from './schema.js';
 export interface Session {
   /** Feeds tensors by the name of a node, and gives back what `fetches` name, in order. The outputs are the caller's. */
   run(feeds: Readonly<Record<string, tf.TensorInfo>>, fetches: readonly string[]): Output[];
+  /** The same, of names that have been joined before ({@link refsOf}). */
+  call(inputs: readonly tf.TensorInfo[], inputRefs: string, outputRefs: string): Output[];
   close(): void;
 }
 
@@ -23,14 +25,11 @@ export function openSession(backend: Backend, { nodes }: Graph): Session {
     const model = { schemaVersion: 1, metaGraphs: [{ info: { tags: ['serve'] }, graph }] };
     writeFileSync(join(folder, 'saved_model.pb'), encodeSavedModel(model));
     const id = binding.loadSavedModel(folder, 'serve');
+    const call: Session['call'] = (inputs, inputRefs, outputRefs) =>
+      binding.runSavedModel(id, backend.getInputTensorIds(inputs), inputRefs, outputRefs);
     return {
-      run: (feeds, fetches) =>
-        binding.runSavedModel(
-          id,
-          backend.getInputTensorIds(Object.values(feeds)),
-          outputsOf(Object.keys(feeds)),
-          outputsOf(fetches),
-        ),
+      call,
+      run: (feeds, fetches) => call(Object.values(feeds), refsOf(Object.keys(feeds)), refsOf(fetches)),
       close: () => binding.deleteSavedModel(id),
     };
   } finally {
@@ -38,6 +37,7 @@ export function openSession(backend: Backend, { nodes }: Graph): Session {
   }
 }
 
-function outputsOf(refs: readonly string[]): string {
+/** Names of nodes as the binding wants them. */
+export function refsOf(refs: readonly string[]): string {
   return refs.map((ref) => (ref.includes(':') ? ref : `${ref}:0`)).join();
 }

@@ -22,6 +22,8 @@ export interface StepGraph {
   readonly others: SyncedVariables;
   /** Runs the graph and gives back tensors, which are the caller's. */
   run(this: void, feeds: Values, fetches: readonly string[]): tf.Tensor[];
+  /** The same for names that have been joined. */
+  call(this: void, inputs: readonly tf.TensorInfo[], inputRefs: string, outputRefs: string): tf.Tensor[];
   /** Sets everything to what it was when it was opened: the model's variables to theirs, the others to `values`. */
   reload(values: Values): void;
   /** What the variables beside the model's hold: sums, losses and the optimizer's state. */
@@ -84,6 +86,8 @@ export function openStep(
     programs: names,
     finish,
     run,
+    call: (inputs, inputRefs, outputRefs) =>
+      session.call(inputs, inputRefs, outputRefs).map((output) => backend.createOutputTensor(output)),
     reload,
     close: () => {
       if (closed) return;

@@ -70,6 +70,8 @@ function current(): { own: typeof tf; before: string | null } {
 /** Sets what TensorFlow reads from the environment when it is loaded. */
 function prepare(folder: string, built: Device, wanted: Device): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // errors only
+  // Ops of a compiled step run one after the other on this thread, each on all cores: waking others for each op costs more than they save.
+  process.env['TF_NUM_INTEROP_THREADS'] ??= '-1';
   if (wanted === 'gpu') {
     const missing = missingDriver();
     if (missing) throw new EngineError(`there is no NVIDIA driver: ${missing}; ${onCpu}`);
