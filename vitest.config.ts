@@ -22,6 +22,7 @@ const apart = ['test/package/**', ...native, 'test/engine/webgpu/**', 'test/brow
 export default defineConfig({
   test: {
     expect: { requireAssertions: true },
+    maxWorkers: '100%', // one less than there are cores unless given: half of two
     projects: [
       {
         extends: true,

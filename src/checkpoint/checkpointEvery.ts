@@ -36,7 +36,7 @@ export interface CheckpointOptions {
  *
  * @example
  * ```ts
- * train(model, data, { loss: mse, optimizer: adam() }).pipe(checkpointEvery(100, memoryStore(), { keep: 2 })).subscribe();
+ * train(model, batches, { loss: mse, optimizer: adam() }).pipe(checkpointEvery(100, memoryStore(), { keep: 2 })).subscribe();
  * ```
  *
  * @param steps - Optimizer steps from one to the next; a positive integer.
@@ -75,7 +75,7 @@ export function checkpointEvery<E extends TrainingEvent>(
               throw error;
             },
           );
-          writing.catch((error: unknown) => failed$.error(error));
+          writing.catch((error: Error) => failed$.error(error));
         }),
         concatWith(defer(() => from(writing).pipe(ignoreElements()))),
         alongside(failed$),

@@ -16,7 +16,7 @@ const UNFINISHED = '.unfinished-';
  * @example
  * ```ts
  * const store = fileStore('runs/first');
- * const run$ = train(model, data, { loss: mse, optimizer: adam(), from: await latest(store) });
+ * const run$ = train(model, batches, { loss: mse, optimizer: adam(), from: await latest(store) });
  * ```
  *
  * @param folder - Made if it is not there.

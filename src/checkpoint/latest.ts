@@ -15,7 +15,7 @@ export interface LatestOptions {
  * @example
  * ```ts
  * const store = memoryStore();
- * train(model, data, { loss: mse, optimizer: adam(), from: await latest(store) }).pipe(checkpointEvery(100, store)).subscribe();
+ * train(model, batches, { loss: mse, optimizer: adam(), from: await latest(store) }).pipe(checkpointEvery(100, store)).subscribe();
  * ```
  *
  * @throws {@link CheckpointError} (rejects) if it is broken, which says how; with `orPrevious`, if all are.

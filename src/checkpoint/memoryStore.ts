@@ -7,7 +7,7 @@ import type { CheckpointStore, Files } from './store.js';
  * @example
  * ```ts
  * const store = memoryStore();
- * train(model, data, { loss: mse, optimizer: adam() }).pipe(checkpointEvery(100, store)).subscribe();
+ * train(model, batches, { loss: mse, optimizer: adam() }).pipe(checkpointEvery(100, store)).subscribe();
  * ```
  */
 export function memoryStore(): CheckpointStore {

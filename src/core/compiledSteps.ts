@@ -8,6 +8,7 @@ import { assertPositive, assertPositiveInteger } from './errors.js';
 import { holdResults, restoreResults } from './heldResults.js';
 import { liveValue, type Live } from './live.js';
 import { assertRate, type Optimizer } from './optimizer.js';
+import { outsideGraph, type FullWindow } from './outsideGraph.js';
 import { RUN } from './run.js';
 import { takesPart } from './runState.js';
 import type { Json } from './snapshot.js';
@@ -30,11 +31,6 @@ interface Window {
   readonly samples: number;
   readonly microBatches: readonly MicroBatchResult[];
   readonly newest: ForwardPass;
-}
-
-/** A window that is full; its gradients are a sum in the graph, to be multiplied by `scale`. */
-interface Full extends Omit<GradientStep, 'gradients'> {
-  readonly scale: number;
 }
 
 /**
@@ -72,13 +68,13 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
           disposeTensors(batch);
         }
       };
-      const close = ({ unit, weight, samples, microBatches, newest }: Window): Full => {
+      const close = ({ unit, weight, samples, microBatches, newest }: Window): FullWindow => {
         const { batch, weights, reducers } = newest;
         const run = newest[RUN] && { [RUN]: newest[RUN] };
         const counts = { globalStep, microStep, epoch: batch.epoch ?? 1, samples, weight, worldSize: 1 };
         return { ...counts, weights, reducers, microBatches, scale: weight === 0 ? 1 : unit / weight, ...run };
       };
-      const finish = map(({ scale, ...full }: Full): StepResult => {
+      const finish = map(({ scale, ...full }: FullWindow): StepResult => {
         try {
           const learningRate = rate.at(globalStep + 1);
           const scalars = step.finishWindow({ scale, learningRate, maxNorm: limit.at(globalStep + 1) });
@@ -109,7 +105,7 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
             disposeTensors(state);
           },
         ),
-        windows<ForwardPass, Window, Full>({
+        windows<ForwardPass, Window, FullWindow>({
           remainder: 'flush',
           add,
           isFull: ({ microBatches, size: wanted }) => microBatches.length === wanted,
@@ -129,27 +125,8 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
             return { ...counts, microBatches, newest };
           },
         }),
-        reduce ? pipe(outside(step, reduce), finish) : finish,
+        reduce ? pipe(outsideGraph(step, reduce), finish) : finish,
         finalize(() => step.close()),
       );
     });
-}
-
-/** Takes the mean of a window's gradients out of the graph, through a stage, and back. */
-function outside(step: CompiledStep, stage: MonoTypeOperatorFunction<GradientStep>): MonoTypeOperatorFunction<Full> {
-  return pipe(
-    map(({ scale, ...full }: Full): GradientStep => ({ ...full, gradients: step.gradients(scale) })),
-    stage,
-    map(({ gradients, ...full }) => {
-      try {
-        step.setGradients(gradients, full.microBatches);
-        return { ...full, scale: 1 };
-      } catch (error) {
-        disposeTensors(full.microBatches);
-        throw error;
-      } finally {
-        gradients.dispose();
-      }
-    }),
-  );
 }

@@ -9,54 +9,77 @@ import { readback } from '../../operators/readback.js';
 import { trainStep } from '../../operators/trainStep.js';
 import type { Batch } from '../../src/core/batch.js';
 import { fromPull } from '../../src/core/fromPull.js';
+import { variablesOf } from '../../src/core/model.js';
 import type { StepResult } from '../../src/core/values.js';
 import { flatten, unflatten, weightsOf } from '../../src/core/weights.js';
-import { softmaxCrossEntropy } from '../../src/losses/softmaxCrossEntropy.js';
 import { adam } from '../../src/optim/adam.js';
-import type { makeBatches } from './models.js';
+import { lossFor, type BenchModel, type BenchNet, type HostBatch } from './models.js';
 
 type TF = typeof tfTypes;
-type HostBatch = ReturnType<typeof makeBatches>[number];
 
-/** What is timed: milliseconds for `steps` optimizer steps, after 3 that are not counted. */
-export type Contender = (
-  tf: TF,
-  model: tfTypes.LayersModel,
-  data: readonly HostBatch[],
-  steps: number,
-) => Promise<number>;
+/** What a contender is to train. */
+export interface Job {
+  readonly tf: TF;
+  readonly kind: BenchModel;
+  readonly model: BenchNet;
+  readonly data: readonly HostBatch[];
+  /** Optimizer steps that are timed; {@link WARM_UP} come before. */
+  readonly steps: number;
+  /** Whether the losses are looked at; `model.fit` reads them only then. */
+  readonly check: boolean;
+}
 
-const K = 4;
-const WARM_UP = 3;
+/** What came of it. */
+export interface Run {
+  readonly ms: number;
+  /** The mean loss of every optimizer step, from the first. */
+  readonly losses: readonly number[];
+  /** Processor time of a process other than this one, from its start to its end. */
+  readonly peerMs?: number;
+}
+
+export type Contender = (job: Job) => Promise<Run>;
+
+/** Micro-batches of an optimizer step. */
+export const K = 4;
+/** Steps that are not timed. */
+export const WARM_UP = 3;
 const READ_EVERY = 50;
+const RATE = 1e-3;
 
-const batchOf = ({ xs, ys, shape, size }: HostBatch): Batch => ({
+const batchOf = ({ xs, shape, ys, labelShape }: HostBatch): Batch => ({
   xs: { data: xs, shape },
-  ys: { data: ys, shape: [size, 10] },
+  ys: { data: ys, shape: labelShape },
 });
 
 function* batches(data: readonly HostBatch[], count: number): Generator<Batch> {
   for (let i = 0; i < count; i++) yield batchOf(data[i % data.length]!);
 }
 
+/** TensorFlow.js's own Adam, set as every side has it: its epsilon would be 1e-7, and 1 − 0.999 off by 1e-5 on the device. */
+const tfAdam = (tf: TF) => tf.train.adam(RATE, Math.fround(0.9), Math.fround(0.999), 1e-8);
+
+/** One-hot labels as TensorFlow.js's own losses want them. */
+const oneHot = (tf: TF, { ys, labelShape }: HostBatch, classes: number): tfTypes.Tensor => {
+  const labels = tf.tensor(ys, labelShape);
+  // Cast: wasm's kernel writes whole numbers, whatever it is asked for.
+  return ys instanceof Int32Array ? tf.cast(tf.oneHot(labels as tfTypes.Tensor1D, classes), 'float32') : labels;
+};
+
 /** A hand-written loop with tf.js's own Adam, as its documentation would have it; losses are read every 50 steps. */
-const tfAdam: Contender = async (tf, model, data, steps) => {
-  const optimizer = tf.train.adam(1e-3);
-  const variables = model.trainableWeights.map((weight) => weight.read() as tfTypes.Variable);
+const byHand: Contender = async ({ tf, model, data, steps }) => {
+  const optimizer = tfAdam(tf);
+  const variables = [...variablesOf(model)];
   const step = (from: number): tfTypes.Scalar =>
     tf.tidy(() => {
       let sums: tfTypes.NamedTensorMap | undefined;
       let loss: tfTypes.Scalar = tf.scalar(0);
       for (let i = 0; i < K; i++) {
-        const { xs, ys, shape, size } = data[(from + i) % data.length]!;
-        const { value, grads } = tf.variableGrads(
-          () =>
-            tf.losses.softmaxCrossEntropy(
-              tf.tensor(ys, [size, 10]),
-              model.apply(tf.tensor(xs, shape), { training: true }) as tfTypes.Tensor,
-            ) as tfTypes.Scalar,
-          variables,
-        );
+        const batch = data[(from + i) % data.length]!;
+        const { value, grads } = tf.variableGrads(() => {
+          const logits = model.apply(tf.tensor(batch.xs, batch.shape), { training: true }) as tfTypes.Tensor;
+          return tf.losses.softmaxCrossEntropy(oneHot(tf, batch, logits.shape.at(-1)!), logits) as tfTypes.Scalar;
+        }, variables);
         loss = tf.add(loss, value);
         const so = sums;
         sums = so ? Object.fromEntries(Object.entries(grads).map(([name, g]) => [name, tf.add(so[name]!, g)])) : grads;
@@ -64,14 +87,15 @@ const tfAdam: Contender = async (tf, model, data, steps) => {
       optimizer.applyGradients(Object.fromEntries(Object.entries(sums!).map(([name, g]) => [name, tf.div(g, K)])));
       return tf.div<tfTypes.Scalar>(loss, K);
     });
-  const ms = await timed(steps, (n) => step(n * K), tf);
+  const run = await timed(steps, (n) => step(n * K), tf);
   optimizer.dispose();
-  return ms;
+  return run;
 };
 
 /** The same loop with our loss and our Adam: what the granular pipe is held against. */
-const ownLoop: Contender = async (tf, model, data, steps) => {
-  const optimizer = adam({ learningRate: 1e-3 });
+const ownLoop: Contender = async ({ tf, kind, model, data, steps }) => {
+  const loss = lossFor(kind);
+  const optimizer = adam({ learningRate: RATE });
   const weights = weightsOf(model);
   const variables = [...weights.variables];
   let state = optimizer.init(weights.slots);
@@ -79,24 +103,21 @@ const ownLoop: Contender = async (tf, model, data, steps) => {
     let sum: tfTypes.Tensor1D | undefined;
     const losses: tfTypes.Scalar[] = [];
     for (let i = 0; i < K; i++) {
-      const { xs, ys, shape, size } = data[(from + i) % data.length]!;
-      const { loss, gradients } = tf.tidy(() => {
+      const { xs, ys, shape, labelShape } = data[(from + i) % data.length]!;
+      const { value, gradients } = tf.tidy(() => {
         const { value, grads } = tf.variableGrads(
-          () =>
-            tf.mean(
-              softmaxCrossEntropy(tf.tensor(ys, [size, 10]), model.apply(tf.tensor(xs, shape), { training: true })),
-            ),
+          () => tf.mean(loss(tf.tensor(ys, labelShape), model.apply(tf.tensor(xs, shape), { training: true }))),
           variables,
         );
-        return { loss: value, gradients: flatten(variables.map(({ name }) => grads[name]!)) };
+        return { value, gradients: flatten(variables.map(({ name }) => grads[name]!)) };
       });
-      losses.push(loss);
+      losses.push(value);
       const before = sum;
       sum = before ? tf.add<tfTypes.Tensor1D>(before, gradients) : gradients;
       if (before) tf.dispose([before, gradients]);
     }
     const next = tf.tidy(() => {
-      const updated = optimizer.update(tf.mul(sum!, 1 / K), state, flatten(variables), 1e-3);
+      const updated = optimizer.update(tf.mul(sum!, 1 / K), state, flatten(variables), RATE);
       unflatten(updated.weights, weights.slots).forEach((value, i) => variables[i]!.assign(value));
       return updated.state as Record<string, tfTypes.Tensor>;
     });
@@ -106,93 +127,114 @@ const ownLoop: Contender = async (tf, model, data, steps) => {
     tf.dispose(losses);
     return all;
   };
-  const ms = await timed(steps, (n) => step(n * K), tf);
+  const run = await timed(steps, (n) => step(n * K), tf);
   tf.dispose(state as Record<string, tfTypes.Tensor>);
-  return ms;
+  return run;
 };
 
-/** `model.fit` at the same micro-batch: no accumulation, so an update for each micro-batch. */
-const fit: Contender = async (tf, model, data, steps) => {
-  model.compile({
-    optimizer: tf.train.adam(1e-3),
-    loss: (y, p) => tf.losses.softmaxCrossEntropy(y, p) as tfTypes.Scalar,
-  });
-  const of = (count: number) => {
-    const part = Array.from({ length: count * K }, (_, i) => data[i % data.length]!);
-    const { shape, size } = part[0]!;
-    return tf.tidy(
-      () =>
-        [
-          tf.concat(part.map(({ xs }) => tf.tensor(xs, shape))),
-          tf.concat(part.map(({ ys }) => tf.tensor(ys, [size, 10]))),
-        ] as const,
-    );
-  };
-  const run = async (count: number) => {
-    const [xs, ys] = of(count);
+/** `model.fit`, which cannot accumulate: the micro-batches of a step are one batch, so that the steps are the same. */
+const fit: Contender = async ({ tf, model, data, steps, check }) => {
+  const layers = model as tfTypes.LayersModel;
+  const loss = (y: tfTypes.Tensor, p: tfTypes.Tensor) => tf.losses.softmaxCrossEntropy(y, p) as tfTypes.Scalar;
+  layers.compile({ optimizer: tfAdam(tf), loss });
+  const losses: number[] = [];
+  const run = async (from: number, count: number): Promise<number> => {
+    const part = Array.from({ length: count * K }, (_, i) => data[(from * K + i) % data.length]!);
+    const [xs, ys] = tf.tidy(() => [
+      tf.concat(part.map((batch) => tf.tensor(batch.xs, batch.shape))),
+      tf.concat(part.map((batch) => tf.tensor(batch.ys, batch.labelShape))),
+    ]) as [tfTypes.Tensor, tfTypes.Tensor];
     const start = performance.now();
-    await model.fit(xs, ys, { batchSize: data[0]!.size, epochs: 1, shuffle: false, verbose: 0, yieldEvery: 'never' });
+    await layers.fit(xs, ys, {
+      batchSize: K * part[0]!.size,
+      epochs: 1,
+      shuffle: false,
+      verbose: 0,
+      yieldEvery: 'never',
+      ...(check && { callbacks: { onBatchEnd: (_: number, logs?: tfTypes.Logs) => void losses.push(logs!['loss']!) } }),
+    });
     const ms = performance.now() - start;
     tf.dispose([xs, ys]);
     return ms;
   };
-  await run(WARM_UP);
-  return run(steps);
+  await run(0, WARM_UP);
+  const ms = await run(WARM_UP, steps);
+  layers.optimizer.dispose();
+  return { ms, losses };
 };
 
 const piped =
-  (stages: (model: tfTypes.LayersModel) => OperatorFunction<Batch, StepResult>): Contender =>
-  async (_tf, model, data, steps) => {
+  (stages: (job: Job) => OperatorFunction<Batch, StepResult>): Contender =>
+  async (job) => {
+    const { data, steps } = job;
+    const losses: number[] = [];
     let start = 0;
     await lastValueFrom(
       fromPull(batches(data, (WARM_UP + steps) * K)).pipe(
-        stages(model),
+        stages(job),
         tap(({ globalStep }) => globalStep === WARM_UP && (start = performance.now())),
         readback(READ_EVERY),
+        tap(({ loss }) => losses.push(loss)),
       ),
     );
-    return performance.now() - start;
+    return { ms: performance.now() - start, losses };
   };
 
 /** Every stage by itself. */
-const pipe = piped(
-  (model) => (batch$) =>
-    batch$.pipe(
-      forward(model, softmaxCrossEntropy),
-      backward(),
-      accumulate(K),
-      optimizerStep(adam({ learningRate: 1e-3 })),
-    ),
+const granular = piped(
+  ({ kind, model }) =>
+    (batch$) =>
+      batch$.pipe(
+        forward(model, lossFor(kind)),
+        backward(),
+        accumulate(K),
+        optimizerStep(adam({ learningRate: RATE })),
+      ),
 );
 
 /** The stage that stands for all of them. */
-const whole = piped((model) =>
-  trainStep(model, { loss: softmaxCrossEntropy, optimizer: adam({ learningRate: 1e-3 }), accumulate: K }),
-);
+const whole = (options: { readonly compile: boolean }): Contender =>
+  piped(({ kind, model }) =>
+    trainStep(model, {
+      loss: lossFor(kind),
+      optimizer: adam({ learningRate: RATE }),
+      accumulate: K,
+      ...options,
+    }),
+  );
 
-/** By name; those that say so run on TensorFlow.js's own kernels, without what the engine has replaced. */
-export const AS_SHIPPED = 'tf.train.adam loop, as shipped';
+/** The hand-written loop on TensorFlow.js's own kernels, without what the engine has replaced. */
+export const AS_SHIPPED = 'tf.js by hand, as shipped';
+/** What every other contender's losses are held against. */
+export const BY_HAND = 'tf.js by hand';
+export const OWN_LOOP = 'loop, our Adam';
+export const FIT = 'model.fit';
+export const EAGER = 'gradstream eager';
+export const COMPILED = 'gradstream compiled';
 
+/** By name, in the order in which they take turns. */
 export const contenders: Readonly<Record<string, Contender>> = {
-  [AS_SHIPPED]: tfAdam,
-  'tf.train.adam loop': tfAdam,
-  'model.fit': fit,
-  'loop, our Adam': ownLoop,
-  'granular pipe': pipe,
-  trainStep: whole,
+  [BY_HAND]: byHand,
+  [AS_SHIPPED]: byHand,
+  [FIT]: fit,
+  [OWN_LOOP]: ownLoop,
+  'granular pipe': granular,
+  [EAGER]: whole({ compile: false }),
+  [COMPILED]: whole({ compile: true }),
 };
 
-async function timed(steps: number, step: (n: number) => tfTypes.Scalar, tf: TF): Promise<number> {
-  let losses: tfTypes.Scalar[] = [];
+async function timed(steps: number, step: (n: number) => tfTypes.Scalar, tf: TF): Promise<Run> {
+  const losses: number[] = [];
+  let held: tfTypes.Scalar[] = [];
   let start = 0;
   for (let n = 0; n < WARM_UP + steps; n++) {
     if (n === WARM_UP) start = performance.now();
-    losses.push(step(n));
-    if (losses.length < READ_EVERY && n < WARM_UP + steps - 1) continue;
-    const packed = tf.stack(losses);
-    await packed.data();
-    tf.dispose([packed, losses]);
-    losses = [];
+    held.push(step(n));
+    if (held.length < READ_EVERY && n < WARM_UP + steps - 1) continue;
+    const packed = tf.stack(held);
+    losses.push(...(await packed.data()));
+    tf.dispose([packed, held]);
+    held = [];
   }
-  return performance.now() - start;
+  return { ms: performance.now() - start, losses };
 }

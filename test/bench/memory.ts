@@ -23,8 +23,8 @@ export async function peakMemory(tf: TF): Promise<Record<string, number>> {
   const peak = async (kind: BenchModel, k: number): Promise<number> => {
     const model = makeModel(tf, kind);
     const data = makeBatches(kind, 1, 4);
-    const { xs, ys, shape, size } = data[0]!;
-    const batch = { xs: { data: xs, shape }, ys: { data: ys, shape: [size, 10] } };
+    const { xs, ys, shape, labelShape } = data[0]!;
+    const batch = { xs: { data: xs, shape }, ys: { data: ys, shape: labelShape } };
     const before = tf.memory().numBytes;
     let most = 0;
     const engine = tf.engine();
