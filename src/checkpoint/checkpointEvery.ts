@@ -1,4 +1,4 @@
-import { concatWith, defer, ignoreElements, from, Subject, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { concatWith, defer, from, ignoreElements, mergeMap, Subject, tap, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { alongside } from '../core/alongside.js';
 import { disposeTensors } from '../core/batch.js';
@@ -53,7 +53,7 @@ export function checkpointEvery<E extends TrainingEvent>(
 
   return (source) =>
     defer(() => {
-      const failed$ = new Subject<never>();
+      const write$ = new Subject<Promise<void>>();
       let writing: Promise<void> = Promise.resolve();
       const write = async (taken: Promise<RunSnapshot>): Promise<void> => {
         const checkpoint = await readSnapshot(await taken);
@@ -75,10 +75,10 @@ export function checkpointEvery<E extends TrainingEvent>(
               throw error;
             },
           );
-          writing.catch((error: Error) => failed$.error(error));
+          write$.next(writing);
         }),
         concatWith(defer(() => from(writing).pipe(ignoreElements()))),
-        alongside(failed$),
+        alongside(write$.pipe(mergeMap((done) => from(done).pipe(ignoreElements())))),
       );
     });
 }
