@@ -32,7 +32,12 @@ describe.skipIf(absent)(`trainStep with reduce ${INSTALLED}`, () => {
     const model = line();
     const events = await lastValueFrom(
       fromPull(batchesOf([4, 2, 3, 1, 4, 4, 2]), { epochs: 2 }).pipe(
-        trainStep(model, { loss: squaredError, optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }), accumulate: 2, ...options }),
+        trainStep(model, {
+          loss: squaredError,
+          optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }),
+          accumulate: 2,
+          ...options,
+        }),
         readback(),
         toArray(),
       ),
