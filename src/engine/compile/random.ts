@@ -13,8 +13,8 @@ type Draw = () => number;
 /** How TensorFlow.js draws from each, given its generator of numbers between 0 and 1. */
 const STREAMS = {
   StatelessRandomUniform: (random: Draw): Draw => random,
-  StatelessRandomNormal: (random: Draw) => polar(random, Infinity),
-  StatelessTruncatedNormal: (random: Draw) => polar(random, 2),
+  StatelessRandomNormal: (random: Draw): Draw => polar(random, Infinity),
+  StatelessTruncatedNormal: (random: Draw): Draw => polar(random, 2),
 } as const;
 
 /**
