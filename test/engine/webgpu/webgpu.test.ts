@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { filter, lastValueFrom, map, toArray } from 'rxjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { Batch } from '../../../src/core/batch.js';
 import { engine, useTensorFlow } from '../../../src/engine/engine.js';
@@ -89,7 +89,8 @@ describe.skipIf(missing)(`webgpu${missing}`, () => {
     }
     backend.read = read;
 
-    expect(used()).toStrictEqual(before);
+    // On a busy machine the device gives back what was being read a little later.
+    await vi.waitFor(() => expect(used()).toStrictEqual(before), 5000);
     expect(Math.max(...seen), 'unsubscribed during a read').toBeGreaterThan(0);
   });
 

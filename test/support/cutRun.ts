@@ -1,0 +1,108 @@
+import * as tf from '@tensorflow/tfjs';
+import { lastValueFrom, pipe, tap, type OperatorFunction } from 'rxjs';
+import { expect } from 'vitest';
+
+import { ema } from '../../operators/ema.js';
+import { readback } from '../../operators/readback.js';
+import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
+import { validateEvery } from '../../operators/validateEvery.js';
+import type { Batch } from '../../src/core/batch.js';
+import type { TrainingEvent } from '../../src/core/events.js';
+import { fromPull } from '../../src/core/fromPull.js';
+import { RUN, type InRun } from '../../src/core/run.js';
+import { readSnapshot } from '../../src/core/readSnapshot.js';
+import type { Held } from '../../src/core/snapshot.js';
+import { batch } from '../../src/data/batch.js';
+import { fromArrays } from '../../src/data/fromArrays.js';
+import { shuffle } from '../../src/data/shuffle.js';
+import { adam } from '../../src/optim/adam.js';
+import { cosine } from '../../src/optim/schedules.js';
+import { batchOf, samples, squaredError } from './line.js';
+
+/** A network with dropout, always from the same weights. */
+function network(): tf.LayersModel {
+  const [first, second] = [1, 2].map((seed) => tf.initializers.glorotUniform({ seed }));
+  return tf.sequential({
+    layers: [
+      tf.layers.dense({ inputShape: [2], units: 5, activation: 'tanh', kernelInitializer: first! }),
+      tf.layers.batchNormalization(),
+      tf.layers.dropout({ rate: 0.3 }),
+      tf.layers.dense({ units: 1, kernelInitializer: second! }),
+    ],
+  });
+}
+
+const data = fromArrays({ xs: samples(22).map(({ x }) => x), ys: samples(22).map(({ y }) => [y]) });
+const held = [batchOf(samples(5, 100))];
+/** 8 micro-batches in an epoch, the last of one sample, and windows of 3: each epoch ends in mid-window. */
+const EPOCHS = 2;
+const PER_EPOCH = 8;
+
+type Stage = OperatorFunction<Batch, TrainingEvent>;
+
+interface Cut {
+  /** How many events had been emitted by then. */
+  readonly events: number;
+  readonly held: Record<string, Held>;
+}
+
+/** Runs from the start or from a snapshot, to the end; takes a snapshot before every further micro-batch. */
+async function run(stages: (model: tf.LayersModel) => Stage, from?: Record<string, Held>) {
+  const model = network();
+  const events: TrainingEvent[] = [];
+  const [marks, cuts, reading]: [number[], Cut[], Promise<void>[]] = [[], [], []];
+  const batch$ = fromPull<Batch>((epoch) => data.pipe(shuffle({ seed: 3, epoch }), batch(3)), {
+    epochs: EPOCHS,
+    ...(from && { from: { globalStep: 0, microStep: 0, epoch: 1, stages: from } }),
+  });
+  let first = true;
+  let taken = 0;
+  const cut = (value: Batch & InRun): void => {
+    const state = value[RUN]!.state!;
+    if (first) state.join('mark', () => (marks.push(events.length), {}));
+    first = false;
+    reading.push(
+      state.snapshot().then(async (snapshot) => {
+        const index = taken++;
+        const { mark: _, ...held } = (await readSnapshot(snapshot)).stages;
+        cuts[index] = { events: marks[index]!, held: structuredClone(held) };
+      }),
+    );
+  };
+  await lastValueFrom(batch$.pipe(tap(cut), stages(model), tap((event) => events.push(event)))); // prettier-ignore
+  await Promise.all(reading);
+  const weights = model.weights.map((weight) => [...weight.read().dataSync()]);
+  model.dispose();
+  return { events: events.map((event) => structuredClone({ ...event })), weights, cuts };
+}
+
+const options = (more: Partial<TrainStepOptions> = {}): TrainStepOptions => ({
+  loss: squaredError as never,
+  optimizer: adam({ learningRate: cosine(0.05, 10) }),
+  accumulate: 3,
+  clipNorm: 0.5,
+  metrics: { bias: (_: unknown, predictions: unknown) => tf.mean(predictions as tf.Tensor, -1) },
+  ...more,
+});
+const behind = pipe(ema<TrainingEvent>('loss', { alpha: 0.3 }), ema<TrainingEvent>('validation.loss', { alpha: 0.5 }));
+
+/** Two runs to be cut: read step by step, and every third step with the check for what is not finite. */
+export function stagesToCut(compile: boolean): Record<string, (model: tf.LayersModel) => Stage> {
+  return {
+    'in one stage': (model) => pipe(trainStep(model, options({ compile })), validateEvery(2, held), readback(), behind),
+    'read every third step': (model) =>
+      pipe(trainStep(model, options({ compile, skipNonFinite: true })), validateEvery(2, held), readback(3), behind),
+  };
+}
+
+/** Expects that a run which is cut, at every micro-step or at some, and goes on from there, gives the same events and weights, bit for bit. */
+export async function expectToGoOn(stages: (model: tf.LayersModel) => Stage, every = 1): Promise<void> {
+  const whole = await run(stages);
+  expect(whole.cuts).toHaveLength(EPOCHS * PER_EPOCH);
+  // The last is the end: nothing is left to go on with.
+  for (const { events, held: from } of whole.cuts.slice(0, -1).filter((_, i) => i % every === 0)) {
+    const rest = await run(stages, from);
+    expect([...whole.events.slice(0, events), ...rest.events]).toStrictEqual(whole.events);
+    expect(rest.weights).toStrictEqual(whole.weights);
+  }
+}
