@@ -17,10 +17,11 @@ const util = require('util');
 util.isNullOrUndefined ??= (value) => value == null;
 util.isArray ??= Array.isArray;
 const tf = require('@tensorflow/tfjs-node-gpu');
-const product = tf.matMul(tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[5], [6]])).dataSync();
-if (product[0] !== 17 || product[1] !== 39) throw new Error('[[1, 2], [3, 4]] times [5, 6] must be 17, 39; it is ' + product);
-const { binding, isUsingGpuDevice } = tf.backend();
-console.log('${MARK}' + JSON.stringify({ tensorflow: binding.TF_Version, gpu: isUsingGpuDevice }));
+tf.matMul(tf.tensor2d([[1, 2], [3, 4]]), tf.tensor2d([[5], [6]])).data().then((product) => {
+  if (product[0] !== 17 || product[1] !== 39) throw new Error('[[1, 2], [3, 4]] times [5, 6] must be 17, 39; it is ' + product);
+  const { binding, isUsingGpuDevice } = tf.backend();
+  console.log('${MARK}' + JSON.stringify({ tensorflow: binding.TF_Version, gpu: isUsingGpuDevice }));
+});
 `;
 
 /** Loads a build in a fresh process and multiplies two matrices. */
