@@ -9,7 +9,7 @@ type Tool = 'python3' | 'npm' | 'g++';
 export const WORKS = `
 module.exports = {
   tensor2d: () => 0,
-  matMul: () => ({ dataSync: () => [17, 39] }),
+  matMul: () => ({ data: async () => [17, 39] }),
   backend: () => ({ binding: { TF_Version: '2.21.0' }, isUsingGpuDevice: false }),
 };`;
 
