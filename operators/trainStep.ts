@@ -89,29 +89,42 @@ export interface TrainStepOptions {
  * back what it computes, draws numbers from a distribution that is not known, or the engine has no graphs.
  */
 export function trainStep(model: Model, options: TrainStepOptions): OperatorFunction<Batch & InRun, StepResult> {
-  const { loss, metrics = {}, seed = 0, compile = 'auto' } = options;
-  const xla = typeof compile === 'object' ? compile.xla : 'auto';
-  if (![compile, xla].every((value) => ['auto', true, false].includes(value as boolean) || typeof value === 'object'))
-    throw new ArgumentError(`trainStep: compile must be 'auto', true, false or { xla }, received ${String(compile)}`);
+  const { loss, metrics = {}, seed = 0 } = options;
+  const wanted = compilation(options.compile ?? 'auto');
   const recipe = forward(model, loss, { metrics, seed });
   const eager = eagerly(options); // built now, for what is wrong with the options
 
   return (source) =>
     defer(() => {
-      const compileStep = compile === false ? undefined : compiler();
-      if (!compileStep && compile !== 'auto' && compile !== false)
+      const compileStep = compiler();
+      if (!compileStep && wanted?.strict)
         throw new CompileError("trainStep: only the engine 'node' compiles steps; see compile: 'auto'");
-      if (!compileStep) return source.pipe(recipe, eager);
+      if (!wanted || !compileStep) return source.pipe(recipe, eager);
       const { held, whileRunning } = hold(options);
       return source.pipe(
         recipe,
         whileRunning(),
         onFirst((first) => {
-          const step = compiled(compileStep, first, options);
+          const step = compiled(compileStep, first, options, wanted);
           return step ? compiledSteps(step, held) : eagerly(held);
         }),
       );
     });
+}
+
+/** How a step is to be compiled, if at all: `strict` makes it an error if it cannot be. */
+interface Compilation extends CompileOptions {
+  readonly strict: boolean;
+}
+
+function compilation(compile: NonNullable<TrainStepOptions['compile']>): Compilation | undefined {
+  const isSwitch = (value: unknown): boolean => value === 'auto' || typeof value === 'boolean';
+  const xla = isSwitch(compile) ? 'auto' : (compile as Partial<CompileOptions> | null)?.xla;
+  if (!isSwitch(xla))
+    throw new ArgumentError(
+      `trainStep: compile must be 'auto', true, false or { xla: one of these }, received ${JSON.stringify(compile)}`,
+    );
+  return compile === false ? undefined : { strict: compile !== 'auto', xla: xla! };
 }
 
 /** The stages one by one. */
@@ -127,15 +140,16 @@ function eagerly(options: TrainStepOptions): OperatorFunction<ForwardPass, StepR
 }
 
 /** A step compiled with the first batch to try it on; undefined, and a word on the console, if that cannot be and need not. */
-function compiled(compileStep: CompileStep, first: ForwardPass, options: TrainStepOptions): CompiledStep | undefined {
-  const { optimizer, clipNorm, skipNonFinite: skips = false } = options;
+function compiled(
+  compileStep: CompileStep,
+  first: ForwardPass,
+  { optimizer, clipNorm, skipNonFinite: skips = false }: TrainStepOptions,
+  wanted: Compilation,
+): CompiledStep | undefined {
   try {
-    const { compile = 'auto' } = options;
-    const strict = compile !== 'auto';
-    const xla = typeof compile === 'object' ? compile.xla : 'auto';
-    return compileStep({ ...first, optimizer, clips: clipNorm !== undefined, skips, strict, xla }, first.batch);
+    return compileStep({ ...first, ...wanted, optimizer, clips: clipNorm !== undefined, skips }, first.batch);
   } catch (error) {
-    if (error instanceof CompileError && (options.compile ?? 'auto') === 'auto') {
+    if (error instanceof CompileError && !wanted.strict) {
       console.warn(`trainStep: the step runs op by op, not as one graph: ${error.message}`);
       return undefined;
     }

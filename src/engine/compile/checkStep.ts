@@ -55,7 +55,7 @@ export function checkUpdate(
 ): void {
   library.tidy(() => {
     const { scalar, sub, tensor1d } = library;
-    const gradients = tensor1d(Float32Array.from(expected.gradients.flatMap((part) => Array.from(part))));
+    const gradients = tensor1d(joined(expected.gradients));
     const before = flatten(weights.variables);
     const { feeds, fetches } = graph.programs[0]!;
     graph.run({ [feeds[0]!]: gradients, [feeds[1]!]: scalar(0) }, fetches.open);
@@ -78,17 +78,34 @@ function assertNear(what: string, actual: ArrayLike<number>, expected: ArrayLike
   throw new CompileError(`${what} differs from the eager step's by ${off.toPrecision(2)} of its size`);
 }
 
+/** The largest difference of numbers at the same place. Loops: there may be as many as a model has weights. */
 function furthest(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  return Array.from(expected).reduce((most, wanted, i) => {
-    const given = actual[i]!;
-    if (Object.is(given, wanted)) return most; // Infinity or NaN in both
-    return Number.isFinite(given - wanted) ? Math.max(most, Math.abs(given - wanted)) : Infinity;
-  }, 0);
+  let most = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const [given, wanted] = [actual[i]!, expected[i]!];
+    if (Object.is(given, wanted)) continue; // Infinity or NaN in both
+    const off = Math.abs(given - wanted);
+    if (!Number.isFinite(off)) return Infinity;
+    if (off > most) most = off;
+  }
+  return most;
 }
 
 function largest(values: ArrayLike<number>): number {
-  return Array.from(values).reduce(
-    (most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most),
-    0,
-  );
+  let most = 0;
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i]!);
+    if (size > most && size < Infinity) most = size;
+  }
+  return most;
+}
+
+function joined(parts: readonly ArrayLike<number>[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

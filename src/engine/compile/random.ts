@@ -10,6 +10,9 @@ export interface Random {
 
 type Draw = () => number;
 
+/** As many as are looked at first. */
+const FEW = 64;
+
 /** How TensorFlow.js draws from each, given its generator of numbers between 0 and 1. */
 const STREAMS = {
   StatelessRandomUniform: (random: Draw): Draw => random,
@@ -26,11 +29,13 @@ const STREAMS = {
 export function randomOf(values: ArrayLike<number>, seeds: readonly number[]): Random | undefined {
   for (const seed of seeds) {
     for (const [op, stream] of Object.entries(STREAMS)) {
-      const draw = stream(seedrandom.alea(String(seed)));
-      const fit = fitted(
-        values,
-        Array.from(values, () => draw()),
-      );
+      // A few tell nearly always that it was another seed, and spare drawing all.
+      const drawn = (count: number): number[] => {
+        const draw = stream(seedrandom.alea(String(seed)));
+        return Array.from({ length: Math.min(count, values.length) }, draw);
+      };
+      if (!fitted(values, drawn(FEW))) continue;
+      const fit = fitted(values, drawn(Infinity));
       if (fit) return { op: op as Random['op'], ...fit };
     }
   }
@@ -44,7 +49,10 @@ function fitted(
 ): { readonly scale: number; readonly offset: number } | undefined {
   // Two points lie on some line always; through fewer than three, only the plain distribution is told.
   const few = drawn.length < 3;
-  const [low, high] = [drawn.indexOf(Math.min(...drawn.slice(0, 64))), drawn.indexOf(Math.max(...drawn.slice(0, 64)))];
+  const [low, high] = [
+    drawn.indexOf(Math.min(...drawn.slice(0, FEW))),
+    drawn.indexOf(Math.max(...drawn.slice(0, FEW))),
+  ];
   const scale = few ? 1 : (values[high]! - values[low]!) / (drawn[high]! - drawn[low]!);
   const offset = few ? 0 : values[low]! - scale * drawn[low]!;
   const size = Math.abs(scale) + Math.abs(offset);
