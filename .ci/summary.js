@@ -10,7 +10,10 @@ for (const stage of stages) {
   const file = join(folder, `${stage}.json`);
   const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { testResults: [] };
   const tests = report.testResults.flatMap(({ name, assertionResults }) =>
-    assertionResults.map(({ fullName, status }) => ({ fullName, status, file: basename(name) })),
+    assertionResults.map(({ fullName, status, failureMessages }) => {
+      const reason = (failureMessages ?? []).join('\n').split('\n', 3).join(' | ');
+      return { fullName, status, reason, file: basename(name) };
+    }),
   );
   const missed = tests.filter(({ status }) => status !== 'passed' && status !== 'failed');
   // A file that does not load fails without a failed test, and counts as one; so does a stage: lint, types.
@@ -23,6 +26,8 @@ for (const stage of stages) {
   passed += tests.filter(({ status }) => status === 'passed').length;
   failed += broken || (stageFailed ? 1 : 0);
   skipped += missed.length;
+  for (const test of tests.filter(({ status }) => status === 'failed'))
+    console.log(`failed: ${test.file}: ${test.fullName}: ${test.reason}`);
   for (const test of missed) console.log(`skipped: ${test.file}: ${test.fullName}`);
   if (stageFailed) console.log(`failed: ${stage}`);
 }

@@ -13,9 +13,10 @@ import {
 
 import { alongside } from '../src/core/alongside.js';
 import { disposeTensors, type Batch } from '../src/core/batch.js';
+import { compilation, type Compilation, type CompileOption } from '../src/core/compilation.js';
 import { compiledSteps } from '../src/core/compiledSteps.js';
 import { compiler, type CompiledStep, type CompileStep } from '../src/core/compiler.js';
-import { ArgumentError, CompileError } from '../src/core/errors.js';
+import { CompileError } from '../src/core/errors.js';
 import type { Live } from '../src/core/live.js';
 import type { LossFunction } from '../src/core/loss.js';
 import type { Metrics } from '../src/core/metric.js';
@@ -30,15 +31,6 @@ import { clipByGlobalNorm } from './clipByGlobalNorm.js';
 import { forward } from './forward.js';
 import { optimizerStep } from './optimizerStep.js';
 import { skipNonFinite } from './skipNonFinite.js';
-
-/** How a step is compiled; that it must be is an error where it cannot. */
-export interface CompileOptions {
-  /**
-   * Whether XLA compiles the pass. 'auto', which is meant unless given, does so on a GPU. On the CPU it halves the time of small dense layers, but takes
-   * seconds at the start and makes convolutions and unrolled loops slower: for long runs of such models only.
-   */
-  readonly xla: 'auto' | boolean;
-}
 
 /** Options of {@link trainStep}. */
 export interface TrainStepOptions {
@@ -62,7 +54,7 @@ export interface TrainStepOptions {
    * Whether the step runs as one graph, on an engine that can (`node`). 'auto', which is meant unless given, goes on op by op where it cannot and says so
    * once on the console; true is an error there. An object is true, with more to say.
    */
-  readonly compile?: 'auto' | boolean | CompileOptions;
+  readonly compile?: CompileOption;
 }
 
 /**
@@ -110,21 +102,6 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
         }),
       );
     });
-}
-
-/** How a step is to be compiled, if at all: `strict` makes it an error if it cannot be. */
-interface Compilation extends CompileOptions {
-  readonly strict: boolean;
-}
-
-function compilation(compile: NonNullable<TrainStepOptions['compile']>): Compilation | undefined {
-  const isSwitch = (value: unknown): boolean => value === 'auto' || typeof value === 'boolean';
-  const xla = isSwitch(compile) ? 'auto' : (compile as Partial<CompileOptions> | null)?.xla;
-  if (!isSwitch(xla))
-    throw new ArgumentError(
-      `trainStep: compile must be 'auto', true, false or { xla: one of these }, received ${JSON.stringify(compile)}`,
-    );
-  return compile === false ? undefined : { strict: compile !== 'auto', xla: xla! };
 }
 
 /** The stages one by one. */

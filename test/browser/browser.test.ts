@@ -71,7 +71,7 @@ describe.skipIf(missing)(`in a browser${missing}`, () => {
       expect(report.about).toMatch(name === 'wasm' ? /SIMD/ : /swiftshader/);
       expect(report.types).toStrictEqual([...Array<string>(steps[name]).fill('step'), 'end']);
       expect(report.ticks).toBeGreaterThan(report.ms / 250);
-      expect(report.longestGapMs).toBeLessThan(500);
+      expect(report.longestGapMs).toBeLessThan(report.ms / 2); // a twentieth, idle; a run that never yields is one gap
       expect(complaints).toStrictEqual([]);
     },
     60_000,
