@@ -6,7 +6,8 @@ import { RATE, type AddUpdate } from './finish.js';
 import { addFloat, addScalar, FLOAT } from './graph.js';
 import { slotVariables } from './slots.js';
 import type { Update } from './update.js';
-import { addAssign, type GraphVariable } from './variables.js';
+import { addAssign, addRead, type GraphVariable } from './variables.js';
+import type { WeightGroup } from './weightGroups.js';
 
 /**
  * Adam and AdamW by TensorFlow's own op, which reads and writes each weight once.
@@ -17,11 +18,11 @@ export function adamUpdate(
   optimizer: Optimizer,
   { betas, epsilon, weightDecay, decays }: Extract<Formula, { kind: 'adam' }>,
   slots: readonly WeightSlot[],
-  targets: readonly GraphVariable[],
+  groups: readonly WeightGroup[],
 ): Update {
   const [beta1, beta2] = [Math.fround(betas[0]), Math.fround(betas[1])];
-  const first = slotVariables('first', slots);
-  const second = slotVariables('second', slots);
+  const first = slotVariables('first', slots, groups);
+  const second = slotVariables('second', slots, groups);
   const power1: GraphVariable = { name: 'state/beta1Power', dtype: FLOAT, shape: [] };
   const power2: GraphVariable = { name: 'state/beta2Power', dtype: FLOAT, shape: [] };
 
@@ -37,17 +38,18 @@ export function adamUpdate(
     addFloat(graph, 'adam/rest', 'Sub', ['adam/one', 'adam/lost']);
     addFloat(graph, 'adam/kept', 'Maximum', ['adam/rest', 'adam/zero']);
     const shrink = (weight: GraphVariable): string => {
-      addFloat(graph, `adam/shrunk/${weight.name}`, 'Mul', [`read/${weight.name}`, 'adam/kept']);
-      return `^${addAssign(graph, `adam/shrink/${weight.name}`, weight, `adam/shrunk/${weight.name}`, gate)}`;
+      const shrunk = `adam/shrunk/${weight.name}`;
+      addFloat(graph, shrunk, 'Mul', [addRead(graph, `${shrunk}/of`, weight, gate), 'adam/kept']);
+      return `^${addAssign(graph, `adam/shrink/${weight.name}`, weight, shrunk, gate)}`;
     };
-    const applied = targets.map((weight, i) =>
-      addFloat(graph, `adam/apply/${weight.name}`, 'ResourceApplyAdam', [
-        weight.name,
+    const applied = groups.map(({ target, slots: own }, i) =>
+      addFloat(graph, `adam/apply/${target.name}`, 'ResourceApplyAdam', [
+        target.name,
         first.variables[i]!.name,
         second.variables[i]!.name,
         ...['adam/power1', 'adam/power2', RATE, 'adam/beta1', 'adam/beta2', 'adam/corrected'],
         gradients[i]!,
-        ...(weightDecay > 0 && decays(slots[i]!) ? [shrink(weight)] : []),
+        ...(weightDecay > 0 && decays(own[0]!) ? [shrink(target)] : []),
         ...gate,
       ]),
     );

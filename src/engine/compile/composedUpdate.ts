@@ -13,6 +13,7 @@ import { record, type HostTensor, type Recording } from './record.js';
 import { settle } from './settle.js';
 import type { Update } from './update.js';
 import { addAssign, type GraphVariable } from './variables.js';
+import { addUngrouped, type WeightGroup } from './weightGroups.js';
 
 /** Learning rates to try an optimizer with, so far apart that what depends on them can be told. */
 const RATES = [2 ** -10, 1, 0.5] as const;
@@ -36,6 +37,7 @@ interface Outcome {
  * What it makes of the learning rate on the host is found by trying several; it must be the rate times something, plus something.
  *
  * @param state - A state to try it on.
+ * @param groups - What the gradients come in.
  * @param targets - The graph's variables for the weights, in order.
  * @throws {@link CompileError} if the update depends on the learning rate in another way, or cannot be recorded.
  */
@@ -44,6 +46,7 @@ export function composedUpdate(
   optimizer: Optimizer,
   weights: Weights,
   state: OptimizerState,
+  groups: readonly WeightGroup[],
   targets: readonly GraphVariable[],
 ): Update {
   const attempt = (rate: number): Recording<Outcome> => recordUpdate(library, optimizer, weights, state, rate);
@@ -59,7 +62,7 @@ export function composedUpdate(
   const add: AddUpdate = (graph, gradients, gate) => {
     const read = targets.map(({ name }) => `read/${name}`);
     const known: Record<string, string> = {
-      gradients: addFlatten(graph, 'update/gradients', gradients),
+      gradients: addFlatten(graph, 'update/gradients', addUngrouped(graph, 'update/each', groups, gradients)),
       weights: addFlatten(graph, 'update/weights', read),
     };
     for (const { name } of variables) known[name] = `read/${name}`;

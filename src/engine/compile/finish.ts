@@ -1,6 +1,5 @@
 import { add, addFloat, addPlaceholder, addScalar, BOOL, FLOAT, type Graph } from './graph.js';
 import { LOSSES } from './program.js';
-import type { GraphVariable } from './variables.js';
 
 /** What a window's end does, beside the update. */
 export interface FinishOptions {
@@ -10,7 +9,7 @@ export interface FinishOptions {
   readonly skips: boolean;
 }
 
-/** Adds the nodes that change weights and state by gradients, one for each variable; `gate` are inputs that each changing node must have. */
+/** Adds the nodes that change weights and state by gradients, one for each group of weights; `gate` are inputs that each changing node must have. */
 export type AddUpdate = (graph: Graph, gradients: readonly string[], gate: readonly string[]) => readonly string[];
 
 /** What is fed at a window's end: the factor that turns sums into means, the learning rate, the most the norm may be. */
@@ -25,17 +24,16 @@ export interface FinishNames {
   readonly finite?: string;
 }
 
-/** Adds a window's end: the mean of the gradients, its norm and clipping, the check, the update. */
+/** Adds a window's end: the mean of the gradients, which are given as sums, its norm and clipping, the check, the update. */
 export function addFinish(
   graph: Graph,
-  sums: readonly GraphVariable[],
+  sums: readonly string[],
   { clips, skips }: FinishOptions,
   addUpdate: AddUpdate,
 ): FinishNames {
   for (const name of [SCALE, RATE, LIMIT]) addPlaceholder(graph, name, FLOAT, []);
-  const read = sums.map(({ name }) => `read/${name}`);
-  const factor = clips ? addClip(graph, read) : SCALE;
-  const gradients = read.map((sum, i) => addFloat(graph, `finish/gradient${i}`, 'Mul', [sum, factor]));
+  const factor = clips ? addClip(graph, sums) : SCALE;
+  const gradients = sums.map((sum, i) => addFloat(graph, `finish/gradient${i}`, 'Mul', [sum, factor]));
   if (!skips) {
     const updates = addUpdate(graph, gradients, []).map((name) => `^${name}`);
     const done = addFloat(graph, 'finish', 'Identity', [SCALE, ...updates]);

@@ -10,12 +10,16 @@ import { reshape } from './rules/reshape.js';
 import { sameCast } from './rules/sameCast.js';
 import { sigmoidGradient } from './rules/sigmoidGradient.js';
 import { softmaxCrossEntropy } from './rules/softmaxCrossEntropy.js';
+import { sumOfProducts } from './rules/sumOfProducts.js';
 import { tanhGradient } from './rules/tanhGradient.js';
+import { unstack } from './rules/unstack.js';
 
 const RULES: readonly Rule[] = [
   sameCast,
   reshape,
+  unstack,
   matMul,
+  sumOfProducts,
   bias,
   biasGradient,
   reluGradient,

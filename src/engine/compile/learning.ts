@@ -15,6 +15,7 @@ import { recordProgram, usedBy } from './recordProgram.js';
 import { openStep, type StepGraph, type Values } from './stepGraph.js';
 import type { Pair } from './syncedVariables.js';
 import { updateOf } from './updateOf.js';
+import { weightGroups } from './weightGroups.js';
 import { withXla } from './xla.js';
 
 /** Batches of so many shapes get a program; others are computed eagerly. */
@@ -52,14 +53,15 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
     return recorded;
   };
   const targets = weights.map(({ inGraph }) => inGraph);
+  const groups = weightGroups(plan.optimizer, plan.weights.slots, targets);
   const fed = feed(library, first);
   let initial: OptimizerState = {};
   try {
     initial = plan.optimizer.init(plan.weights.slots);
     const { expected } = record(fed, 1);
-    const update = updateOf(library, plan, initial, targets);
+    const update = updateOf(library, plan, initial, groups, targets);
     const open = (values: Values): void => {
-      graph = openStep(backend, plan, programs, weights, [...used.values()], update, values);
+      graph = openStep(backend, plan, programs, weights, [...used.values()], groups, update, values);
     };
     /** Makes a graph that knows one more shape, and moves everything over. */
     const grow = (next: Fed, microStep: number): void => {

@@ -4,25 +4,27 @@ import { RATE, type AddUpdate } from './finish.js';
 import { add, addFloat, addScalar, FLOAT, type Graph } from './graph.js';
 import { slotVariables } from './slots.js';
 import type { Update } from './update.js';
-import type { GraphVariable } from './variables.js';
+import { addRead, type GraphVariable } from './variables.js';
+import type { WeightGroup } from './weightGroups.js';
 
 /** Gradient descent, with momentum or without, by TensorFlow's own ops; weight decay is added to the gradients. */
 export function sgdUpdate(
   { momentum, nesterov, weightDecay }: Extract<Formula, { kind: 'sgd' }>,
   slots: readonly WeightSlot[],
-  targets: readonly GraphVariable[],
+  groups: readonly WeightGroup[],
 ): Update {
-  const velocity = slotVariables('velocity', slots);
-  const decayed = (graph: Graph, gradient: string, { name }: GraphVariable): string => {
+  const velocity = slotVariables('velocity', slots, groups);
+  const decayed = (graph: Graph, gradient: string, weight: GraphVariable, gate: readonly string[]): string => {
     if (weightDecay === 0) return gradient;
-    addFloat(graph, `sgd/pull/${name}`, 'Mul', [`read/${name}`, 'sgd/decay']);
+    const { name } = weight;
+    addFloat(graph, `sgd/pull/${name}`, 'Mul', [addRead(graph, `sgd/read/${name}`, weight, gate), 'sgd/decay']);
     return addFloat(graph, `sgd/slope/${name}`, 'AddV2', [gradient, `sgd/pull/${name}`]);
   };
   const addUpdate: AddUpdate = (graph, gradients, gate) => {
     addScalar(graph, 'sgd/decay', weightDecay);
     addScalar(graph, 'sgd/momentum', momentum);
-    return targets.map((weight, i) => {
-      const slope = decayed(graph, gradients[i]!, weight);
+    return groups.map(({ target: weight }, i) => {
+      const slope = decayed(graph, gradients[i]!, weight, gate);
       const name = `sgd/apply/${weight.name}`;
       if (momentum === 0)
         return addFloat(graph, name, 'ResourceApplyGradientDescent', [weight.name, RATE, slope, ...gate]);

@@ -10,6 +10,7 @@ import { openSession } from './session.js';
 import { syncedVariables, type Pair, type SyncedVariables } from './syncedVariables.js';
 import type { Update } from './update.js';
 import { addVariable, type GraphVariable } from './variables.js';
+import { addGrouped, joinedGroups, type WeightGroup } from './weightGroups.js';
 
 /** Tensors by the name of the graph's variable that they are loaded into. */
 export type Values = Readonly<Record<string, tf.TensorInfo>>;
@@ -36,7 +37,7 @@ export interface StepGraph {
 export const SUM = 'vector';
 
 /** The variables that sum up the gradients of a window. */
-export function sumsOf({ weights }: StepPlan): GraphVariable[] {
+function sumsOf({ weights }: StepPlan): GraphVariable[] {
   return weights.slots.map(({ shape }, i) => ({ name: `sum/${i}`, dtype: FLOAT, shape }));
 }
 
@@ -47,6 +48,7 @@ export function openStep(
   programs: readonly Program[],
   weights: readonly Pair[],
   others: readonly Pair[],
+  groups: readonly WeightGroup[],
   update: Update,
   values: Values,
 ): StepGraph {
@@ -54,13 +56,14 @@ export function openStep(
   const sums = sumsOf(plan);
   const inside = [...sums, LOSSES, ...update.variables];
   const models = [...weights, ...others];
-  for (const variable of [...models.map(({ inGraph }) => inGraph), ...inside]) addVariable(graph, variable);
+  const joined = joinedGroups(groups).map(({ target }) => target);
+  for (const variable of [...models.map(({ inGraph }) => inGraph), ...inside, ...joined]) addVariable(graph, variable);
   addProgramInputs(graph);
   const variables = [...weights, ...others].map(({ inGraph }) => inGraph);
   const names = programs.map((program, i) => addProgram(graph, `pass${i}/`, program, variables, sums));
   const reads = sums.map(({ name }) => `read/${name}`);
   addFlatten(graph, SUM, reads);
-  const finish = addFinish(graph, sums, plan, update.add);
+  const finish = addFinish(graph, addGrouped(graph, 'finish/sums', groups, reads), plan, update.add);
 
   const session = openSession(backend, graph);
   const free = (outputs: readonly Output[]): void => outputs.forEach(({ id }) => backend.binding.deleteTensor(id));

@@ -8,23 +8,22 @@ import { composedUpdate } from './composedUpdate.js';
 import { sgdUpdate } from './sgdUpdate.js';
 import type { Update } from './update.js';
 import type { GraphVariable } from './variables.js';
+import { onGroups, type WeightGroup } from './weightGroups.js';
 
 /** The update of a plan's optimizer: by TensorFlow's op where its formula has one, else recorded as it is. */
 export function updateOf(
   library: typeof tf,
   { optimizer, weights }: StepPlan,
   state: OptimizerState,
+  groups: readonly WeightGroup[],
   targets: readonly GraphVariable[],
 ): Update {
   const { formula } = optimizer;
-  switch (formula?.kind) {
-    case 'adam':
-      return adamUpdate(optimizer, formula, weights.slots, targets);
-    case 'sgd':
-      return sgdUpdate(formula, weights.slots, targets);
-    case 'adagrad':
-      return adagradUpdate(formula, weights.slots, targets);
-    case undefined:
-      return composedUpdate(library, optimizer, weights, state, targets);
-  }
+  if (!formula) return composedUpdate(library, optimizer, weights, state, groups, targets);
+  const update = {
+    adam: () => adamUpdate(optimizer, formula as never, weights.slots, groups),
+    sgd: () => sgdUpdate(formula as never, weights.slots, groups),
+    adagrad: () => adagradUpdate(formula as never, weights.slots, groups),
+  }[formula.kind]();
+  return { ...update, add: onGroups(groups, targets, update.add) };
 }

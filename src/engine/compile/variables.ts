@@ -16,10 +16,15 @@ export function addVariable(graph: Graph, variable: GraphVariable): void {
     shared_name: { s: new TextEncoder().encode(name) },
     container: { s: new Uint8Array() },
   });
-  add(graph, `read/${name}`, 'ReadVariableOp', [name], { dtype: { type: dtype } });
+  addRead(graph, `read/${name}`, variable);
   addPlaceholder(graph, `given/${name}`, dtype, shape);
   addAssign(graph, `assign/${name}`, variable, `given/${name}`);
   add(graph, `load/${name}`, 'Identity', [`given/${name}`, `^assign/${name}`], { T: { type: dtype } });
+}
+
+/** Adds a node that gives what a variable holds; those named in `after` run before. */
+export function addRead(graph: Graph, name: string, variable: GraphVariable, after: readonly string[] = []): string {
+  return add(graph, name, 'ReadVariableOp', [variable.name, ...after], { dtype: { type: variable.dtype } });
 }
 
 /** Adds a node that sets a variable; those named in `after` run before. */

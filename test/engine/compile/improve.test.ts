@@ -36,6 +36,16 @@ const acrossSamples: Pass['loss'] = (labels, logits) => {
   return tf.sub(tf.sum(tf.mul(below, labels as tf.Tensor), -1), tf.log(highest));
 };
 
+const parted = (xs: tf.Tensor, apply: (parts: tf.Tensor[]) => tf.Tensor): tf.Tensor => apply(tf.unstack(xs));
+/** A recurrent layer's way through inputs of shape [4, 3, 3]: time, the second axis, is brought to the front and taken apart. */
+const steps = (apply: (parts: tf.Tensor[], w: tf.Tensor) => tf.Tensor): Pass =>
+  pass(square, (xs, w) => parted(tf.transpose(xs, [1, 0, 2]), (parts) => apply(parts, w!)), {
+    inputs: [4, 3, 3],
+    labels: { data: new Float32Array(12), shape: [4, 3] },
+  });
+const recurrent = (parts: readonly tf.Tensor[], w: tf.Tensor): tf.Tensor =>
+  tf.addN(parts.map((part) => tf.tanh(tf.matMul(part, w))));
+
 const STEP = { Select: 0, IsNan: 0, Greater: 0, Fill: 0 };
 const CROSS_ENTROPY = { SoftmaxCrossEntropyWithLogits: 1, Softmax: 0, Max: 0, Log: 0 };
 
@@ -91,6 +101,22 @@ describe.skipIf(absent)(`improve ${INSTALLED}`, () => {
       pass([[2, 2, 3]], scaled, { inputs: [2, 2, 3], labels: times, loss: sparseSoftmaxCrossEntropy }),
       CROSS_ENTROPY,
     ],
+    ['a bias behind a product of few rows', dense, { MatMul: 1 + 1, Snapshot: 1, BiasAdd: 1 }],
+    [
+      'a tensor that is transposed to be taken apart',
+      steps((parts, w) => tf.mul(tf.addN(parts), tf.mean(w))),
+      { Transpose: 0, Unpack: 1 },
+    ],
+    [
+      'products of all parts of a tensor with one matrix, and their gradients',
+      steps(recurrent),
+      { MatMul: 2, Transpose: 0, Unpack: 2, ConcatV2: 2, BatchMatMulV2: 0 },
+    ],
+    [
+      'gradients of products among others',
+      steps((parts, w) => tf.mul(recurrent(parts, w), tf.mean(w))),
+      { MatMul: 2, ConcatV2: 2, Add: 1 },
+    ],
     ['gelu', pass(full, (xs, w) => gelu(scaled(xs, w!))), { Tanh: 0, TanhGrad: 0, Sigmoid: 1, SigmoidGrad: 1 }],
   ])('rewrites %s', (_, each, counts) => {
     const { recorded, better, off } = improved(each);
@@ -101,6 +127,31 @@ describe.skipIf(absent)(`improve ${INSTALLED}`, () => {
   });
 
   it.each<Case>([
+    [
+      'products of some parts of a tensor with one matrix',
+      steps((parts, w) => recurrent(parts.slice(1), w)),
+      { MatMul: 2 + 1, Unpack: 1 },
+    ],
+    [
+      'a tensor that is taken apart behind turning all its axes',
+      pass([[3, 3]], (xs, w) => parted(tf.transpose(xs, [2, 1, 0]), (parts) => tf.matMul(tf.addN(parts), w!, true)), {
+        inputs: [2, 3, 4],
+        labels: { data: new Float32Array(6), shape: [2, 3] },
+      }),
+      { Transpose: 1, Unpack: 1 },
+    ],
+    [
+      'the bias of a product of many rows',
+      pass([[3, 3], [3]], (xs, w, b) => tf.add(tf.matMul(xs, w!), b!), { inputs: [300, 3] }), // prettier-ignore
+      { Snapshot: 0, BiasAdd: 1 },
+    ],
+    [
+      'a sum of products of many rows',
+      pass([[3, 3]], (xs, w) => tf.add(tf.tanh(tf.matMul(xs, w!)), tf.tanh(tf.matMul(tf.square(xs), w!))), {
+        inputs: [300, 3],
+      }),
+      { MatMul: 4, ConcatV2: 0 },
+    ],
     [
       'products of several matrices',
       pass([[2, 3, 3]], (xs, w) => tf.matMul(xs, w!), { inputs: [2, 4, 3] }),

@@ -11,6 +11,7 @@ import type { Program } from '../../../src/engine/compile/program.js';
 import { recordProgram } from '../../../src/engine/compile/recordProgram.js';
 import { openStep, SUM } from '../../../src/engine/compile/stepGraph.js';
 import { updateOf } from '../../../src/engine/compile/updateOf.js';
+import { weightGroups } from '../../../src/engine/compile/weightGroups.js';
 import { mse } from '../../../src/losses/mse.js';
 import { sgd } from '../../../src/optim/sgd.js';
 import { free, randomArray, variable } from './support.js';
@@ -66,8 +67,18 @@ function ofPlan(plan: StepPlan, fed: ReturnType<typeof feed>): Improved {
 
   const state = plan.optimizer.init(plan.weights.slots);
   const targets = weights.map(({ inGraph }) => inGraph);
-  const update = updateOf(tf, plan, state, targets);
-  const graph = openStep(tf.backend() as unknown as Backend, plan, [better], weights, [], update, update.split(state));
+  const groups = weightGroups(plan.optimizer, plan.weights.slots, targets);
+  const update = updateOf(tf, plan, state, groups, targets);
+  const graph = openStep(
+    tf.backend() as unknown as Backend,
+    plan,
+    [better],
+    weights,
+    [],
+    groups,
+    update,
+    update.split(state),
+  );
   const { feeds, fetches } = graph.programs[0]!;
   const [value] = graph.run(Object.fromEntries(feeds.map((name, i) => [name, fed.tensors[i]!])), fetches.open);
   const sums = graph.run({}, [SUM])[0]!.dataSync();

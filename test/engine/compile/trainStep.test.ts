@@ -380,6 +380,8 @@ const optimizers: Record<string, () => Optimizer> = {
   }),
 };
 
+const tanh = (units: number) => tf.layers.dense({ units, activation: 'tanh' });
+
 const fromTensorFlow: Record<string, () => tf.Optimizer> = {
   sgd: () => tf.train.sgd(0.1),
   momentum: () => tf.train.momentum(0.05, 0.9),
@@ -478,6 +480,16 @@ describe.skipIf(absent)(`trainStep compiled ${INSTALLED}`, () => {
   describe('gives the weights of the eager pipe after 100 steps', () => {
     it.each(Object.entries(optimizers))('%s', async (_name, optimizer) => {
       const { events } = await expectSame({ ...hundred, options: () => ({ optimizer: optimizer(), epochs: 20 }) });
+      expect(events.at(-1)!.globalStep).toBe(100);
+    });
+
+    const known = Object.entries(optimizers).filter(([, optimizer]) => optimizer().formula);
+    it.each(known)('%s, with small weights changed together', async (_name, optimizer) => {
+      const { events } = await expectSame({
+        ...hundred,
+        model: () => layers([3], ...[4, 3, 3, 2].map(tanh)),
+        options: () => ({ optimizer: optimizer(), epochs: 20 }),
+      });
       expect(events.at(-1)!.globalStep).toBe(100);
     });
 

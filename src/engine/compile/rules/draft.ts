@@ -18,6 +18,8 @@ export interface Draft {
   readonly add: (op: string, input: readonly string[], shapes: readonly Shape[], attr?: Attrs) => string;
   /** A constant number. */
   readonly number: (value: number) => string;
+  /** Whole numbers: axes, sizes. */
+  readonly integers: (values: readonly number[], shape?: Shape) => string;
   /** A tensor in another shape. */
   readonly reshape: (ref: string, shape: Shape) => string;
   /** Writes a node as it has been recorded. */
@@ -70,6 +72,7 @@ export function draftOf(program: Program): Draft {
     keep({ name, op, input, attr, shapes: { in: input.map((ref) => shapes.get(ref)!), out } });
     return name;
   };
+  const integers: Draft['integers'] = (values, shape = [values.length]) => host(INT, shape, Int32Array.from(values));
   program.nodes.forEach(learn);
   return {
     nodeAt: (ref) => nodes.get(ref),
@@ -78,12 +81,12 @@ export function draftOf(program: Program): Draft {
     find: (op, input, attr = FLOATS) => computed.get(keyOf(op, input, attr)),
     add,
     number: (value) => host(FLOAT, [], Float32Array.of(value)),
+    integers,
     reshape: (ref, shape) => {
       const node = nodes.get(ref);
       const source = node?.op === 'Reshape' ? node.input[0]! : ref;
       if (sameShape(shapes.get(source)!, shape)) return source;
-      const target = host(INT, [shape.length], Int32Array.from(shape));
-      return add('Reshape', [source, target], [shape], { ...FLOATS, Tshape: { type: INT } });
+      return add('Reshape', [source, integers(shape)], [shape], { ...FLOATS, Tshape: { type: INT } });
     },
     keep,
     replace: (ref, by) => void renamed.set(ref, by),
