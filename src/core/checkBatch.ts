@@ -1,4 +1,4 @@
-import { samplesOf, valuesOf, type Batch } from './batch.js';
+import { samplesOf, valuesOf, type Batch, type BatchValue } from './batch.js';
 import { BatchError } from './errors.js';
 
 /**
@@ -10,14 +10,14 @@ export function checkBatch(batch: Batch, microStep: number): void {
   const fail = (what: string): never => {
     throw new BatchError(`forward: micro-batch ${microStep} must have ${what}`, microStep);
   };
-  const values = [batch.xs, batch.ys].flatMap((side, i) => {
-    if (typeof side !== 'object' || side === null)
-      return fail(`inputs xs and labels ys, received no ${i ? 'ys' : 'xs'}`);
-    return valuesOf(side);
-  });
+  for (const name of ['xs', 'ys'] as const) {
+    const side: unknown = batch[name];
+    if (typeof side !== 'object' || side === null) fail(`inputs xs and labels ys, received no ${name}`);
+  }
   const samples = samplesOf(batch);
   if (samples < 1) fail('at least one sample, received none');
-  const odd = values.find((value) => value.shape[0] !== samples);
+  const isOdd = ({ shape }: BatchValue): boolean => shape[0] !== samples;
+  const odd = valuesOf(batch.xs).find(isOdd) ?? valuesOf(batch.ys).find(isOdd);
   if (odd)
     fail(`one label for each sample, received ${samples} samples and a value of shape [${odd.shape.join(', ')}]`);
   const { weight } = batch;

@@ -40,7 +40,7 @@ export interface Binding {
 type Execute<R> = (op: string, attrs: readonly OpAttr[] | null, inputs: readonly tf.Tensor[], outputs: number) => R;
 
 /** TensorFlow.js's backend over native TensorFlow: every op of it goes through the two `execute…` functions. */
-export interface Backend extends Omit<tf.KernelBackend, 'readSync'> {
+export interface Backend extends Omit<tf.KernelBackend, 'readSync' | 'write'> {
   readonly binding: Binding;
   readonly isUsingGpuDevice: boolean;
   readonly tensorMap: { get(dataId: object): Held; has(dataId: object): boolean };
@@ -48,5 +48,6 @@ export interface Backend extends Omit<tf.KernelBackend, 'readSync'> {
   executeMultipleOutputs: Execute<tf.Tensor[]>;
   createOutputTensor(output: Output): tf.Tensor;
   getInputTensorIds(inputs: readonly tf.TensorInfo[]): number[];
+  write(values: tf.backend_util.TypedArray, shape: readonly number[], dtype: tf.DataType): object;
   readSync: (dataId: object) => tf.backend_util.BackendValues;
 }

@@ -9,7 +9,7 @@ import { misfit } from '../../core/predict.js';
 import type { MicroBatchResult } from '../../core/values.js';
 import { LIMIT, RATE, SCALE } from './finish.js';
 import type { Mode } from './program.js';
-import { feed } from './feed.js';
+import { handOver } from './handOver.js';
 import { seededDraws } from '../seededDraws.js';
 import { learning } from './learning.js';
 import { SUM } from './stepGraph.js';
@@ -24,7 +24,7 @@ export function compilerFor(library: typeof tf): CompileStep {
     /** Has a program done on tensors, in a graph that knows it. */
     const run = (
       index: number,
-      tensors: readonly tf.Tensor[],
+      tensors: readonly tf.TensorInfo[],
       mode: Mode,
       share: number,
       microStep: number,
@@ -55,22 +55,22 @@ export function compilerFor(library: typeof tf): CompileStep {
     const step: CompiledStep = {
       microStep: (batch, { opens, share }, microStep) => {
         checkBatch(batch, microStep);
-        const fed = feed(library, batch);
+        const mode = modeOf(opens, share);
+        learned.takeOver();
+        const index = learned.indexOf(batch, microStep);
+        const handed = handOver(library, batch);
         try {
-          const mode = modeOf(opens, share);
-          learned.takeOver();
-          const index = learned.indexOf(fed, microStep);
           if (index === undefined) return runEagerly(batch, mode, share, microStep);
           const { predictions } = learned.programs[index]!;
           if (predictions) checkLabels(plan.loss, batch, predictions, microStep);
-          const [loss, ...values] = compute(() => run(index, fed.tensors, mode, share, microStep), batch, microStep);
+          const [loss, ...values] = compute(() => run(index, handed.tensors, mode, share, microStep), batch, microStep);
           return {
             loss: loss!,
             weight: weightOf(batch),
             metrics: Object.fromEntries(metrics.map((name, i) => [name, values[i]!])),
           };
         } finally {
-          library.dispose([...fed.made]);
+          handed.free();
         }
       },
       gradients: (scale) => library.tidy(() => library.mul<tf.Tensor1D>(learned.graph().run({}, [SUM])[0]!, scale)),

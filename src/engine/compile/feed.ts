@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { isTensor, valuesOf, type Batch, type BatchValues } from '../../core/batch.js';
+import { isNdArray, isTensor, valuesOf, type Batch, type BatchValues } from '../../core/batch.js';
 import { upload } from '../../core/predict.js';
 import { SHARES, sharesOf, type SharedBatch } from '../../core/reduceSamples.js';
 
@@ -33,9 +33,14 @@ export function feed(library: typeof tf, batch: Batch): Fed {
 }
 
 /** What batches must have in common to be computed by one program. */
-export function keyOf({ batch, tensors }: Fed): string {
-  const namesOf = (values: BatchValues): string => (isTensor(values) ? '' : Object.keys(values).join());
-  return [namesOf(batch.xs), namesOf(batch.ys), ...tensors.map(({ dtype, shape }) => `${dtype}${shape.join()}`)].join(
-    ';',
-  );
+export function keyOf({ xs, ys, weight }: Batch): string {
+  return `${kindOf(xs)};${kindOf(ys)};${typeof weight === 'object' ? 'shares' : ''}`;
+}
+
+function kindOf(values: BatchValues): string {
+  if (isTensor(values)) return `${values.dtype}${values.shape.join()}`;
+  if (isNdArray(values)) return `${values.data instanceof Float32Array ? 'float32' : 'int32'}${values.shape.join()}`;
+  return Object.entries(values as Record<string, BatchValues>)
+    .map(([name, value]) => `${name}:${kindOf(value)}`)
+    .join();
 }

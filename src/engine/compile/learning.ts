@@ -26,7 +26,7 @@ export interface Learning {
   readonly programs: readonly Program[];
   readonly graph: () => StepGraph;
   /** The program for a batch, recorded now if it is new; undefined if there are too many. */
-  indexOf(fed: Fed, microStep: number): number | undefined;
+  indexOf(batch: Batch, microStep: number): number | undefined;
   /** Takes over what somebody has assigned to the model's variables. */
   takeOver(): void;
   state(): OptimizerState;
@@ -47,7 +47,7 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
     const recorded = recordProgram(library, plan, fed, weights, others, microStep);
     const program = improve(recorded.program);
     for (const pair of usedBy(program, others)) used.set(pair.inGraph.name, pair);
-    indices.set(keyOf(fed), programs.length);
+    indices.set(keyOf(fed.given), programs.length);
     const xla = plan.xla === 'auto' ? backend.isUsingGpuDevice : plan.xla;
     programs.push(xla ? withXla(program) : program);
     return recorded;
@@ -94,12 +94,15 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
       indexOf: (next, microStep) => {
         const key = keyOf(next);
         if (indices.has(key) || programs.length > MOST_PROGRAMS) return indices.get(key);
+        const fed = feed(library, next);
         try {
-          grow(next, microStep);
+          grow(fed, microStep);
         } catch (error) {
           if (plan.strict || !(error instanceof CompileError)) throw error;
           indices.set(key, undefined);
           console.warn(`trainStep: batches like micro-batch ${microStep} run op by op: ${error.message}`);
+        } finally {
+          library.dispose([...fed.made]);
         }
         return indices.get(key);
       },
