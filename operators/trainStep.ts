@@ -98,7 +98,7 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
         whileRunning(),
         onFirst((first) => {
           const step = compiled(compileStep, first, options, wanted);
-          return step ? compiledSteps(step, held) : eagerly(held);
+          return step ? compiledSteps(step, held, first.weights.slots) : eagerly(held);
         }),
       );
     });

@@ -7,7 +7,7 @@ import type { Batch } from '../core/batch.js';
 import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
 import type { EndEvent, TrainingEvent } from '../core/events.js';
 import { fromPull } from '../core/fromPull.js';
-import { allVariablesOf, type Model } from '../core/model.js';
+import type { Model } from '../core/model.js';
 import type { Checkpoint } from '../core/snapshot.js';
 import type { EpochSource } from '../core/source.js';
 
@@ -59,7 +59,7 @@ export function train(model: Model, batches: EpochSource<Batch>, options: TrainO
   return defer(() => {
     const { globalStep: begin = 0, epoch = 1, stages: saved } = from ?? {};
     let end: EndEvent = { type: 'end', globalStep: begin, epoch: Math.min(epoch, epochs), reason: 'epochs' };
-    if (saved) assignArrays(allVariablesOf(model), saved['model']?.arrays ?? {}); // also if nothing is left to train
+    if (saved) assignArrays(model, saved['model']?.arrays ?? {}); // also if nothing is left to train
     return batch$.pipe(
       stages,
       readback(),
