@@ -1,5 +1,6 @@
 import { defer, identity, tap, type MonoTypeOperatorFunction } from 'rxjs';
 
+import { disposeTensors } from './batch.js';
 import { CheckpointError, messageOf } from './errors.js';
 import { RUN, type InRun } from './run.js';
 import { tensors } from './tensors.js';
@@ -24,7 +25,7 @@ export function takesPart<T extends InRun>(
           if (joined || !state) return;
           joined = true;
           const held = state.join(name, holding);
-          if (held) attempt(name, () => restore(held, value));
+          if (held) attempt(name, value, () => restore(held, value));
         }),
       );
     });
@@ -40,11 +41,12 @@ export function records<T extends InRun>(name: string, options: Json | undefined
   );
 }
 
-/** A stage that is given what it cannot have saved says so by whatever it stumbles over. */
-function attempt(name: string, restore: () => unknown): void {
+/** Restores a stage; one that is given what it cannot have saved says so by whatever it stumbles over, and its first value goes nowhere. */
+function attempt(name: string, first: InRun, restore: () => unknown): void {
   try {
     restore();
   } catch (cause) {
+    disposeTensors({ ...first, model: undefined }); // a pass does not own its model's
     if (cause instanceof CheckpointError) throw cause;
     throw new CheckpointError(`a checkpoint must hold what ${name} has saved: ${messageOf(cause)}`, { cause });
   }

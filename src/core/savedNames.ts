@@ -1,54 +1,62 @@
-import type { Model } from './model.js';
+import { allVariablesOf, type Model } from './model.js';
 
 /**
- * The names of a model's variables as they are saved, in the order of `allVariablesOf`: the same for the same model, whatever else the process has made.
+ * The names of a model's variables as they are saved, in the order of `allVariablesOf`: the same for the same model, whatever else the process has made
+ * and whichever layers are frozen.
  *
  * TensorFlow.js counts layers and variables without a name through the whole process (`dense_Dense7/kernel`, `12`), and tells a second `head/kernel`
- * from the first by a suffix. Here they are counted through the model.
+ * from the first by a suffix. Here they are counted through the model, in the order in which they were made.
  */
 export function savedNames(model: Model): string[] {
-  const number = counter();
+  const given = givenNames(model);
+  const counted = countedAnew(given.flatMap((name) => name.split('/')));
+  const names = given.map((name) => name.split('/').map(counted).join('/'));
   const used = new Set<string>();
-  return givenNames(model).map((given) => {
-    const name = given.split('/').map(number).join('/');
-    let free = name;
-    for (let n = 1; used.has(free); n += 1) free = `${name}_${n}`;
-    used.add(free);
-    return free;
-  });
+  for (const i of inOrderOfMaking(model)) {
+    const name = names[i]!;
+    for (let n = 1; used.has(names[i]!); n += 1) names[i] = `${name}_${n}`;
+    used.add(names[i]!);
+  }
+  return names;
 }
 
 /** As they were before TensorFlow.js made them different from all others in the process. */
 function givenNames(model: Model): string[] {
   if (!('trainableWeights' in model)) return model.variables.map(({ name }) => name);
-  return (model.weights ?? model.trainableWeights).map((weight) => {
-    const { originalName } = weight as { readonly originalName?: string };
-    return originalName ?? (weight.read() as { readonly name?: string }).name ?? '';
-  });
+  const weights = (model.weights ?? model.trainableWeights) as readonly { readonly originalName?: string }[];
+  return allVariablesOf(model).map(({ name }, i) => weights[i]!.originalName ?? name);
 }
 
-/** Counts anew what TensorFlow.js has counted: the first to come is 1. */
-function counter(): (part: string) => string {
-  const seen = new Map<string, Map<string, number>>();
+/** Where the variables stand in the list, the oldest first. */
+function inOrderOfMaking(model: Model): number[] {
+  const variables = allVariablesOf(model);
+  return [...variables.keys()].sort((a, b) => variables[a]!.id - variables[b]!.id);
+}
+
+/** Counts from 1 what TensorFlow.js has counted: of `dense_Dense7` and `dense_Dense9`, the first is 1 and the second 2. */
+function countedAnew(parts: readonly string[]): (part: string) => string {
+  const counts = new Map<string, Set<number>>();
+  for (const part of parts) {
+    const { kind, count } = split(part);
+    if (kind !== undefined) counts.set(kind, (counts.get(kind) ?? new Set()).add(count));
+  }
   return (part) => {
-    const kind = kindOf(part);
+    const { kind, count } = split(part);
     if (kind === undefined) return part;
-    const own = seen.get(kind) ?? new Map<string, number>();
-    seen.set(kind, own);
-    own.set(part, own.get(part) ?? own.size + 1);
-    return `${kind}${own.get(part)}`;
+    const smaller = [...counts.get(kind)!].filter((other) => other < count);
+    return `${kind}${smaller.length + 1}`;
   };
 }
 
-/** What a part of a name is without its count; undefined if it has none: `dense_Dense` of `dense_Dense7`, nothing of `block_7`. */
-function kindOf(part: string): string | undefined {
-  if (/^\d+$/.test(part)) return 'variable_';
-  const split = part.lastIndexOf('_');
-  const prefix = part.slice(0, Math.max(split, 0)).replaceAll('_', '');
-  for (let end = part.length; end > split + 1 && /\d$/.test(part.slice(0, end));) {
-    end -= 1;
-    const className = part.slice(split + 1, end);
-    if (/^[A-Z]/.test(className) && prefix.endsWith(className.toLowerCase())) return part.slice(0, end);
+/** A part of a name without its count, and the count: `dense_Dense` and 7 of `dense_Dense7`; no kind, if TensorFlow.js has not counted it. */
+function split(part: string): { kind?: string; count: number } {
+  if (/^\d+$/.test(part)) return { kind: 'variable_', count: Number(part) };
+  const classAt = part.lastIndexOf('_') + 1;
+  const prefix = part.slice(0, classAt).replaceAll('_', '');
+  for (let end = part.length - 1; end > classAt && /\d/.test(part[end]!); end -= 1) {
+    const className = part.slice(classAt, end);
+    if (/^[A-Z]/.test(className) && prefix.endsWith(className.toLowerCase()))
+      return { kind: part.slice(0, end), count: Number(part.slice(end)) };
   }
-  return undefined;
+  return { count: 0 };
 }
