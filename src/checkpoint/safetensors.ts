@@ -30,13 +30,9 @@ export function encodeSafetensors(arrays: Readonly<Record<string, NdArray>>): Ui
   let offset = 0;
   const entries = named.map(([name, { data, shape }]) => {
     if (name === '__metadata__')
-      throw new CheckpointError("safetensors: an array must not have the format's own name __metadata__", {
-        names: [name],
-      });
+      throw new CheckpointError("safetensors: an array must not have the format's own name __metadata__");
     if (shape.reduce((size, axis) => size * axis, 1) !== data.length)
-      throw new CheckpointError(`safetensors: '${name}' must have the numbers of [${shape}], it has ${data.length}`, {
-        names: [name],
-      });
+      throw new CheckpointError(`safetensors: '${name}' must have the numbers of [${shape}], it has ${data.length}`);
     const begin = offset;
     offset += data.byteLength;
     const dtype = data instanceof Float32Array ? 'F32' : data instanceof Int32Array ? 'I32' : 'U8';
@@ -71,7 +67,7 @@ export function encodeSafetensors(arrays: Readonly<Record<string, NdArray>>): Ui
  *
  * @example
  * ```ts
- * const { kernel } = decodeSafetensors(bytes);
+ * const { kernel } = decodeSafetensors(encodeSafetensors({ kernel: { data: new Float32Array(6), shape: [2, 3] } }));
  * ```
  *
  * @throws {@link CheckpointError} if the bytes are no such file, or hold other numbers.

@@ -41,7 +41,8 @@ export function matchArrays(
     ...listed('it has besides', quoted(extra)),
     ...listed('of another form are', differs),
   ];
-  throw new CheckpointError(`${label}: the checkpoint must be of the same model and optimizer; ${faults.join('; ')}`, {
+  const message = `${label}: the checkpoint must be of the same model and optimizer; ${faults.join('; ')}`;
+  throw Object.assign(new CheckpointError(message), {
     names: [...missing, ...extra, ...other.map(({ name }) => name)],
   });
 }
