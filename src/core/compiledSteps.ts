@@ -10,7 +10,7 @@ import { describeLive, liveValue, type Live } from './live.js';
 import { assertRate, type Optimizer } from './optimizer.js';
 import { outsideGraph, type FullWindow } from './outsideGraph.js';
 import { RUN } from './run.js';
-import { records, takesPart } from './runState.js';
+import { takesPart } from './runState.js';
 import type { ForwardPass, GradientStep, StepResult } from './values.js';
 import type { WeightSlot } from './weights.js';
 import { windows } from './windows.js';
@@ -20,7 +20,6 @@ export interface StepOptions {
   readonly accumulate: Live;
   readonly clipNorm?: Live;
   readonly optimizer: Optimizer;
-  readonly skipNonFinite?: boolean;
   readonly reduce?: MonoTypeOperatorFunction<GradientStep>;
 }
 
@@ -38,17 +37,13 @@ export function compiledSteps(
   options: StepOptions,
   slots: readonly WeightSlot[],
 ): OperatorFunction<ForwardPass, StepResult> {
-  const { accumulate, clipNorm, optimizer, reduce, skipNonFinite } = options;
+  const { accumulate, clipNorm = 1, optimizer, reduce } = options;
   return (source) =>
     defer(() => {
       const size = liveValue(accumulate, 'accumulate: microBatches', assertPositiveInteger);
-      const limit = liveValue(clipNorm ?? 1, 'clipByGlobalNorm: maxNorm', assertPositive);
+      const limit = liveValue(clipNorm, 'clipByGlobalNorm: maxNorm', assertPositive);
       const label = `optimizerStep: the learning rate of ${optimizer.name}`;
       const rate = liveValue(optimizer.learningRate, label, assertRate);
-      const told = pipe(
-        records<ForwardPass>('skipNonFinite', skipNonFinite ? {} : undefined),
-        records('clipByGlobalNorm', clipNorm === undefined ? undefined : { maxNorm: describeLive(clipNorm) }),
-      );
       let microStep = 0;
       let globalStep = 0;
 
@@ -108,7 +103,6 @@ export function compiledSteps(
             disposeTensors(saved.state);
           },
         ),
-        told,
         windows<ForwardPass, Window, FullWindow>({
           remainder: 'flush',
           options: { microBatches: describeLive(accumulate), remainder: 'flush' },

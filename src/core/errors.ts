@@ -160,9 +160,4 @@ export class CompileError extends Error {
   override readonly name = 'CompileError';
 }
 
-/** A snapshot or checkpoint that a run cannot go on from: what it holds, and what the run has. */
-export class CheckpointError extends Error {
-  override readonly name = 'CheckpointError';
-  /** The variables, or other arrays, at fault, where it is about them. */
-  readonly names: readonly string[] = [];
-}
+export { CheckpointError } from './checkpointError.js';
