@@ -3,13 +3,11 @@ import { defer, type OperatorFunction } from 'rxjs';
 
 import { assertPositiveInteger, ModelError } from '../src/core/errors.js';
 import { disposeTensors } from '../src/core/batch.js';
-import { checkLive, liveValue, type Live } from '../src/core/live.js';
+import { checkLive, describeLive, liveValue, type Live } from '../src/core/live.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, MicroBatchResult, MicroStep } from '../src/core/values.js';
 import { assertRemainder, windows } from '../src/core/windows.js';
-import { tensorsOf } from '../src/core/arrays.js';
-import { holdResults, restoreResults } from '../src/core/heldResults.js';
-import type { Held, Holding, Json } from '../src/core/snapshot.js';
+import { holdWindow, restoreWindow, type OpenWindow } from '../src/core/heldWindow.js';
 
 /** Options of {@link accumulate}. */
 export interface AccumulateOptions {
@@ -66,6 +64,7 @@ export function accumulate(
         size.whileRunning(),
         windows<MicroStep, Window, GradientStep>({
           remainder,
+          options: { microBatches: describeLive(microBatches), remainder },
           add: (window, step) => {
             try {
               return window ? add(window, step) : open(step, size.at(step.globalStep + 1));
@@ -77,23 +76,19 @@ export function accumulate(
           isFull: ({ microBatches, size }) => microBatches.length === size,
           close,
           discard: disposeTensors,
-          hold,
-          restore,
+          hold: ({ sum, ...window }) => holdWindow(window, sum, window.newest.weights.slots),
+          restore: (held, { gradients: _, ...newest }) => {
+            const { window, sum } = restoreWindow(held, newest.weights.slots, newest.metrics);
+            return { ...window, sum, newest };
+          },
         }),
       );
     });
 }
 
-interface Window {
-  readonly size: number;
-  /** The weight that counts 1 in the running sum, so that micro-batches of equal weight are just added. */
-  readonly unit: number;
-  /** Σ(weight·gradient) / unit. */
+interface Window extends OpenWindow {
+  /** Σ(weight·gradient) / unit: micro-batches of equal weight are just added. */
   readonly sum: tf.Tensor1D;
-  readonly weight: number;
-  readonly samples: number;
-  readonly globalStep: number;
-  readonly microBatches: readonly MicroBatchResult[];
   readonly newest: Omit<MicroStep, 'gradients'>;
 }
 
@@ -134,17 +129,6 @@ function close({ sum, unit, weight, samples, globalStep, microBatches, newest }:
   const gradients = scale === 1 ? sum : tensors().mul<tf.Tensor1D>(sum, scale);
   if (gradients !== sum) sum.dispose();
   return { ...rest, gradients, weight, samples, globalStep, microBatches };
-}
-
-function hold({ sum, microBatches, newest: _, ...counts }: Window): Required<Holding> {
-  const { data, tensors: scalars } = holdResults(microBatches, '');
-  return { data: { ...counts, microBatches: data }, tensors: { sum, ...scalars } };
-}
-
-function restore(held: Held, { gradients: _, ...newest }: MicroStep): Window {
-  const { sum, ...scalars } = tensorsOf(held);
-  const { microBatches, ...counts } = held.data as unknown as Omit<Window, 'microBatches'> & { microBatches: Json };
-  return { ...counts, sum: sum as tf.Tensor1D, microBatches: restoreResults(microBatches, scalars, ''), newest };
 }
 
 function resultOf({ loss, weight, metrics }: MicroBatchResult): MicroBatchResult {

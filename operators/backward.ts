@@ -2,6 +2,7 @@ import { defer, map, type OperatorFunction } from 'rxjs';
 
 import { disposeTensors, samplesOf } from '../src/core/batch.js';
 import { computeBackward } from '../src/core/compute.js';
+import { countsIn } from '../src/core/heldData.js';
 import { RUN } from '../src/core/run.js';
 import { tensors } from '../src/core/tensors.js';
 import { takesPart } from '../src/core/runState.js';
@@ -40,7 +41,7 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
         takesPart(
           'backward',
           () => ({ data: { microStep } }),
-          ({ data }) => ({ microStep } = data as { microStep: number }),
+          ({ data }) => ({ microStep } = countsIn(data, ['microStep'], 'backward')),
         ),
         map((pass) => {
           const { batch, reducers, seed, weights, globalStep } = pass;

@@ -3,7 +3,8 @@ import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { disposeTensors } from '../src/core/batch.js';
 import { assertPositive } from '../src/core/errors.js';
-import { checkLive, liveValue, type Live } from '../src/core/live.js';
+import { checkLive, describeLive, liveValue, type Live } from '../src/core/live.js';
+import { records } from '../src/core/runState.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep } from '../src/core/values.js';
 
@@ -42,6 +43,7 @@ export function clipByGlobalNorm(maxNorm: Live): MonoTypeOperatorFunction<Gradie
       const limit = liveValue(maxNorm, label, assertPositive);
       return source.pipe(
         limit.whileRunning(),
+        records('clipByGlobalNorm', { maxNorm: describeLive(maxNorm) }),
         map((step) => {
           const { div, maximum, mul, sqrt, square, sum, tidy } = tensors();
           try {

@@ -2,7 +2,8 @@ import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { disposeTensors } from '../src/core/batch.js';
 import { assertPositive } from '../src/core/errors.js';
-import { checkLive, liveValue, type Live } from '../src/core/live.js';
+import { checkLive, describeLive, liveValue, type Live } from '../src/core/live.js';
+import { records } from '../src/core/runState.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep } from '../src/core/values.js';
 
@@ -37,6 +38,7 @@ export function clipByValue(limit: Live): MonoTypeOperatorFunction<GradientStep>
       const most = liveValue(limit, label, assertPositive);
       return source.pipe(
         most.whileRunning(),
+        records('clipByValue', { limit: describeLive(limit) }),
         map((step) => {
           try {
             const bound = most.at(step.globalStep + 1);

@@ -2,8 +2,9 @@ import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { ArgumentError, NonFiniteError } from '../src/core/errors.js';
 import type { StepEvent, TrainingEvent, ValidationEvent } from '../src/core/events.js';
-import { checkLive, liveValue, type Live } from '../src/core/live.js';
-import { averageNext, averageOf, emptyAverage, type MovingAverage } from '../src/core/movingAverage.js';
+import { numbersIn, objectIn } from '../src/core/heldData.js';
+import { checkLive, describeLive, liveValue, type Live } from '../src/core/live.js';
+import { averageNext, averageOf, emptyAverage } from '../src/core/movingAverage.js';
 import { takesPart } from '../src/core/runState.js';
 
 /** Options of {@link ema}. */
@@ -72,8 +73,11 @@ export function ema<E extends TrainingEvent>(
         weight.whileRunning(),
         takesPart(
           `ema/${name}`,
-          () => ({ data: { ...average } }),
-          ({ data }) => (average = data as unknown as MovingAverage),
+          () => ({ data: { average: { ...average }, options: { alpha: describeLive(alpha), debias, nonFinite } } }),
+          ({ data }) => {
+            const saved = objectIn(data, `what ema/${name} has saved`)['average'];
+            average = numbersIn(saved, ['value', 'share'], `ema/${name}`);
+          },
         ),
         map((event) => {
           const values = valuesOf(event, name);

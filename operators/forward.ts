@@ -3,11 +3,13 @@ import { defer, map, type OperatorFunction } from 'rxjs';
 import { assignArrays } from '../src/core/arrays.js';
 import type { Batch } from '../src/core/batch.js';
 import { ArgumentError } from '../src/core/errors.js';
+import { countsIn } from '../src/core/heldData.js';
 import type { LossFunction } from '../src/core/loss.js';
-import { reducersOf, toMetric, type Metrics } from '../src/core/metric.js';
+import { reducerNames, reducersOf, toMetric, type Metrics } from '../src/core/metric.js';
 import { allVariablesOf, type Model } from '../src/core/model.js';
 import { RUN, type InRun } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';
+import { savedNames } from '../src/core/savedNames.js';
 import type { ForwardPass } from '../src/core/values.js';
 import { weightsOf } from '../src/core/weights.js';
 
@@ -56,6 +58,7 @@ export function forward(
   const bound = Object.fromEntries(Object.entries(metrics).map(([name, given]) => [name, toMetric(given)]));
 
   const reducers = reducersOf(bound);
+  const options = { loss: loss.name, seed, metrics: reducerNames(bound) };
 
   return (source) =>
     defer(() => {
@@ -63,16 +66,18 @@ export function forward(
       let start = weights.updates;
       const globalStep = (): number => weights.updates - start;
       const variables = allVariablesOf(model);
+      const names = savedNames(model);
       return source.pipe(
         takesPart(
           'model',
           () => ({
-            data: { globalStep: globalStep() },
-            tensors: Object.fromEntries(variables.map((variable) => [variable.name, variable])),
+            data: { globalStep: globalStep(), options },
+            tensors: Object.fromEntries(variables.map((variable, i) => [names[i]!, variable])),
           }),
           ({ data, arrays = {} }) => {
-            assignArrays(variables, arrays);
-            start = weights.updates - (data as { globalStep: number }).globalStep;
+            const { globalStep } = countsIn(data, ['globalStep'], 'model');
+            assignArrays(model, arrays);
+            start = weights.updates - globalStep;
           },
         ),
         map((batch) => ({

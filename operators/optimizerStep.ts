@@ -1,9 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import { defer, finalize, map, type OperatorFunction } from 'rxjs';
 
-import { tensorsOf } from '../src/core/arrays.js';
 import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, ModelError, StaleGradientError } from '../src/core/errors.js';
+import { holdState, restoreState } from '../src/core/heldState.js';
 import { checkLive, liveValue } from '../src/core/live.js';
 import { assertRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
 import { takesPart } from '../src/core/runState.js';
@@ -56,11 +56,10 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
         rate.whileRunning(),
         takesPart(
           'optimizerStep',
-          () => ({ data: { globalStep }, tensors: state }),
+          () => holdState(optimizer, globalStep, state, weights?.slots ?? []),
           (held, step) => {
-            ({ globalStep } = held.data as { globalStep: number });
+            ({ globalStep, state } = restoreState(optimizer, held, step.weights.slots));
             if (globalStep > 0) weights = step.weights; // until then there is no state
-            state = tensorsOf(held);
           },
         ),
         map((step) => {

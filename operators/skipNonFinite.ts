@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
-import { map, type MonoTypeOperatorFunction } from 'rxjs';
+import { map, pipe, type MonoTypeOperatorFunction } from 'rxjs';
 
+import { records } from '../src/core/runState.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep } from '../src/core/values.js';
 
@@ -29,7 +30,10 @@ import type { GradientStep } from '../src/core/values.js';
  * @see Optax's `apply_if_finite`.
  */
 export function skipNonFinite(): MonoTypeOperatorFunction<GradientStep> {
-  return map((step) => ({ ...step, finite: finiteOf(step) }));
+  return pipe(
+    records('skipNonFinite', {}),
+    map((step) => ({ ...step, finite: finiteOf(step) })),
+  );
 }
 
 /** 1 if every gradient and loss is finite, else 0. */

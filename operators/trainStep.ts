@@ -17,13 +17,14 @@ import { compilation, type Compilation, type CompileOption } from '../src/core/c
 import { compiledSteps } from '../src/core/compiledSteps.js';
 import { compiler, type CompiledStep, type CompileStep } from '../src/core/compiler.js';
 import { CompileError } from '../src/core/errors.js';
-import type { Live } from '../src/core/live.js';
+import { describeLive, type Live } from '../src/core/live.js';
 import type { LossFunction } from '../src/core/loss.js';
 import type { Metrics } from '../src/core/metric.js';
 import type { Model } from '../src/core/model.js';
 import { onFirst } from '../src/core/onFirst.js';
 import type { Optimizer } from '../src/core/optimizer.js';
 import type { InRun } from '../src/core/run.js';
+import { records } from '../src/core/runState.js';
 import type { ForwardPass, GradientStep, StepResult } from '../src/core/values.js';
 import { accumulate } from './accumulate.js';
 import { backward } from './backward.js';
@@ -98,7 +99,7 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
         whileRunning(),
         onFirst((first) => {
           const step = compiled(compileStep, first, options, wanted);
-          return step ? compiledSteps(step, held) : eagerly(held);
+          return step ? pipe(told(held), compiledSteps(step, held, first.weights.slots)) : eagerly(held);
         }),
       );
     });
@@ -113,6 +114,14 @@ function eagerly(options: TrainStepOptions): OperatorFunction<ForwardPass, StepR
     options.skipNonFinite ? skipNonFinite() : identity,
     options.clipNorm === undefined ? identity : clipByGlobalNorm(options.clipNorm),
     optimizerStep(options.optimizer),
+  );
+}
+
+/** Lets snapshots hold what the stages that a compiled step stands for were told. */
+function told({ clipNorm, skipNonFinite: skips }: TrainStepOptions): MonoTypeOperatorFunction<ForwardPass> {
+  return pipe(
+    records('skipNonFinite', skips ? {} : undefined),
+    records('clipByGlobalNorm', clipNorm === undefined ? undefined : { maxNorm: describeLive(clipNorm) }),
   );
 }
 

@@ -1,124 +1,96 @@
-import * as v from 'valibot';
-
-import type { NdArray } from '../core/batch.js';
 import { CheckpointError } from '../core/errors.js';
+import type { NdArray } from '../core/batch.js';
 import type { Checkpoint, Held, Json } from '../core/snapshot.js';
+import { packed, unpacked } from './packed.js';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.js';
+import { decodeState, encodeState, REST, sha256, STATE, WEIGHTS, type FileSum, type StageState } from './stateFile.js';
 import type { Files } from './store.js';
 
-/** The newest format that is read, and the one that is written. */
-const FORMAT = 1;
-const WEIGHTS = 'model.safetensors';
-const REST = 'state.safetensors';
-const STATE = 'state.json';
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const State = v.object({
-  format: v.number(),
-  globalStep: count,
-  microStep: count,
-  epoch: count,
-  stages: v.record(v.string(), v.object({ data: v.optional(v.unknown()), arrays: v.array(v.string()) })),
-  /** Of the other files, by name. */
-  sha256: v.record(v.string(), v.string()),
-});
-
 /**
- * A checkpoint as files: `model.safetensors` with the weights by the names of their variables, `state.safetensors` with what else are arrays, `state.json`.
+ * A checkpoint as files: `model.safetensors` with the weights by the names of their variables, `state.safetensors` with what else are arrays, such as
+ * `optimizerStep:first/dense/kernel`, and `state.json` with the rest: counts, what the run was told, versions, checksums.
  *
  * **Memory**: one copy of all arrays.
+ *
+ * @throws {@link CheckpointError} (rejects) if two arrays would have one name, or data is no plain data.
  */
-export async function toFiles({ stages, ...counts }: Checkpoint): Promise<Files> {
-  const rest = Object.entries(stages).flatMap(([stage, { arrays = {} }]) =>
-    stage === 'model' ? [] : Object.entries(arrays).map(([name, array]) => [`${stage}:${name}`, array] as const),
+export async function toFiles({ stages, versions = {}, ...counts }: Checkpoint): Promise<Files> {
+  const entries = Object.entries(stages);
+  const rest = entries.flatMap(([stage, { arrays = {} }]) =>
+    stage === MODEL ? [] : Object.entries(arrays).map(([name, array]) => [restName(stage, name), array] as const),
   );
-  const files = {
-    [WEIGHTS]: encodeSafetensors(stages['model']?.arrays ?? {}),
-    [REST]: encodeSafetensors(Object.fromEntries(rest)),
-  };
-  const sums = Object.entries(files).map(async ([name, bytes]) => [name, await sha256(bytes)] as const);
-  const described = Object.entries(stages).map(([stage, { data, arrays = {} }]) => [
+  const arrays = { [WEIGHTS]: modelOf(stages), [REST]: Object.fromEntries(rest) };
+  if (Object.keys(arrays[REST]).length < rest.length)
+    throw new CheckpointError('toFiles: arrays of two stages must not have the same name');
+  const files = { [WEIGHTS]: encodeSafetensors(arrays[WEIGHTS]), [REST]: encodeSafetensors(arrays[REST]) };
+  const described = entries.map(([stage, { data, arrays: own = {} }]): [string, StageState] => [
     stage,
-    { ...(data !== undefined && { data: packed(data) }), arrays: Object.keys(arrays) },
+    { ...(data !== undefined && { data: packed(data) }), arrays: Object.keys(own) },
   ]);
-  const state = {
-    format: FORMAT,
-    ...counts,
-    stages: Object.fromEntries(described) as object,
-    sha256: Object.fromEntries(await Promise.all(sums)),
-  };
-  return { ...files, [STATE]: new TextEncoder().encode(JSON.stringify(state, null, 1)) };
+  const sums = { [WEIGHTS]: await sumOf(files[WEIGHTS]), [REST]: await sumOf(files[REST]) };
+  return { ...files, [STATE]: await encodeState({ versions, ...counts, stages: described, files: sums }) };
 }
 
 /**
- * The checkpoint that was made into files.
+ * The checkpoint that was made into files, which may come from anywhere: nothing in them is run, and all of it is checked.
  *
  * @throws {@link CheckpointError} (rejects) if a file is missing or not what was written, or of a newer format.
  */
 export async function fromFiles(files: Files): Promise<Checkpoint> {
-  const { format: _, stages, sha256: sums, ...counts } = stateOf(files);
-  for (const [name, sum] of Object.entries(sums)) {
-    const bytes = files[name];
-    if (!bytes) throw new CheckpointError(`a checkpoint must have the file ${name}`);
-    if ((await sha256(bytes)) !== sum)
-      throw new CheckpointError(`a checkpoint must be as it was written, ${name} has other bytes`);
-  }
-  const arrays = { weights: arraysIn(files, WEIGHTS), rest: arraysIn(files, REST) };
-  const held = Object.entries(stages).map(([stage, { data, arrays: names }]): [string, Held] => {
-    const arrayOf = (name: string): NdArray | undefined =>
-      stage === 'model' ? arrays.weights[name] : arrays.rest[`${stage}:${name}`];
-    const own = names.map((name) => {
-      const array = arrayOf(name);
-      if (!array) throw new CheckpointError(`a checkpoint must hold '${name}' of ${stage}`);
+  const { stages, files: sums, ...rest } = await decodeState(fileOf(files, STATE));
+  const [weights, others] = [await arraysIn(files, WEIGHTS, sums[WEIGHTS]), await arraysIn(files, REST, sums[REST])];
+  const held = stages.map(([stage, { data, arrays }]): [string, Held] => {
+    const own = arrays.map((name) => {
+      const array = stage === MODEL ? take(weights, name) : take(others, restName(stage, name));
+      if (!array) throw new CheckpointError(`a checkpoint must hold '${name}' of ${stage}, once`);
       return [name, array] as const;
     });
     return [stage, { ...(data !== undefined && { data: unpacked(data as Json) }), arrays: Object.fromEntries(own) }];
   });
-  return { ...counts, stages: Object.fromEntries(held) };
+  const [left] = [...weights.keys(), ...others.keys()];
+  if (left !== undefined)
+    throw new CheckpointError(`a checkpoint must hold what a stage has saved, '${left}' is of none`);
+  return { ...rest, stages: Object.fromEntries(held) };
 }
 
-function stateOf(files: Files): v.InferOutput<typeof State> {
-  const bytes = files[STATE];
-  if (!bytes) throw new CheckpointError(`a checkpoint must have the file ${STATE}`);
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new CheckpointError(`a checkpoint must have JSON in ${STATE}`, { cause });
+/** The stage whose arrays are the weights. */
+const MODEL = 'model';
+
+function modelOf(stages: Checkpoint['stages']): Readonly<Record<string, NdArray>> {
+  return (Object.hasOwn(stages, MODEL) && stages[MODEL]!.arrays) || {};
+}
+
+function restName(stage: string, array: string): string {
+  return `${stage}:${array}`;
+}
+
+async function sumOf(bytes: Uint8Array): Promise<FileSum> {
+  return { bytes: bytes.length, sha256: await sha256(bytes) };
+}
+
+async function arraysIn(files: Files, name: string, sum: FileSum): Promise<Map<string, NdArray>> {
+  const bytes = fileOf(files, name);
+  if (bytes.length !== sum.bytes) {
+    const how = bytes.length < sum.bytes ? ': it is cut off' : '';
+    throw new CheckpointError(`${name} must have ${sum.bytes} bytes, it has ${bytes.length}${how}`);
   }
-  const format = (json as { format?: unknown } | null)?.format;
-  if (typeof format === 'number' && format > FORMAT)
-    throw new CheckpointError(
-      `a checkpoint must be of format ${FORMAT} at most, received ${format}: update gradstream`,
-    );
-  const parsed = v.safeParse(State, json);
-  if (parsed.success) return parsed.output;
-  throw new CheckpointError(`a checkpoint must have the run's state in ${STATE}: ${parsed.issues[0].message}`);
+  if ((await sha256(bytes)) !== sum.sha256)
+    throw new CheckpointError(`${name} must be as it was written, it has other bytes`);
+  try {
+    return new Map(Object.entries(decodeSafetensors(bytes)));
+  } catch (cause) {
+    throw new CheckpointError(`${name}: ${(cause as Error).message}`, { cause });
+  }
 }
 
-function arraysIn(files: Files, name: string): Record<string, NdArray> {
-  return decodeSafetensors(files[name] ?? new Uint8Array());
+function fileOf(files: Files, name: string): Uint8Array {
+  const bytes = Object.hasOwn(files, name) ? files[name] : undefined;
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new CheckpointError(`a checkpoint must have the file ${name}`);
 }
 
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const sum = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
-  return Array.from(sum, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-/** JSON has no NaN and no Infinity; they go as `{ "number": "NaN" }`. */
-function packed(data: Json): Json {
-  if (typeof data === 'number' && !Number.isFinite(data)) return { number: String(data) };
-  return mapped(data, packed);
-}
-
-function unpacked(data: Json): Json {
-  const { number } = (data ?? {}) as { readonly number?: unknown };
-  if (typeof number === 'string') return Number(number);
-  return mapped(data, unpacked);
-}
-
-function mapped(data: Json, change: (data: Json) => Json): Json {
-  if (Array.isArray(data)) return (data as readonly Json[]).map(change);
-  if (typeof data !== 'object' || data === null) return data;
-  return Object.fromEntries(Object.entries(data as Record<string, Json>).map(([key, value]) => [key, change(value)]));
+function take(arrays: Map<string, NdArray>, name: string): NdArray | undefined {
+  const array = arrays.get(name);
+  arrays.delete(name);
+  return array;
 }

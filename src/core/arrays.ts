@@ -1,25 +1,21 @@
-import type * as tf from '@tensorflow/tfjs';
-
 import type { NdArray } from './batch.js';
-import { CheckpointError } from './errors.js';
-import type { Held } from './snapshot.js';
+import { matchArrays, tensorOf } from './matchArrays.js';
+import { allVariablesOf, type Model } from './model.js';
+import { savedNames } from './savedNames.js';
 import { tensors } from './tensors.js';
 
-/** The arrays that a stage has saved, as tensors by the same names. The caller owns them. */
-export function tensorsOf({ arrays = {} }: Held): Record<string, tf.Tensor> {
-  const { tensor } = tensors();
-  return Object.fromEntries(Object.entries(arrays).map(([name, { data, shape }]) => [name, tensor(data, [...shape])]));
+/**
+ * Sets a model's variables to arrays that have been saved, found by their names; all of them or none.
+ *
+ * @throws {@link CheckpointError}, with the names of the variables at fault, if they are those of another model.
+ */
+export function assignArrays(model: Model, arrays: Readonly<Record<string, NdArray>>): void {
+  const variables = allVariablesOf(model);
+  const wanted = savedNames(model).map((name, i) => ({ ...form(variables[i]!), name }));
+  const saved = matchArrays(wanted, arrays, 'model');
+  tensors().tidy(() => variables.forEach((variable, i) => variable.assign(tensorOf(saved[i]!))));
 }
 
-/** Sets variables, in order, to arrays that have been saved. */
-export function assignArrays(variables: readonly tf.Variable[], arrays: Readonly<Record<string, NdArray>>): void {
-  const { tensor, tidy } = tensors();
-  const saved = Object.values(arrays);
-  const shapesOf = (values: readonly { readonly shape: readonly number[] }[]): string =>
-    values.map(({ shape }) => `[${shape.join(', ')}]`).join(' ');
-  if (shapesOf(saved) !== shapesOf(variables))
-    throw new CheckpointError(
-      `a snapshot must be of the same model: its weights have the shapes ${shapesOf(saved)}, the model's ${shapesOf(variables)}`,
-    );
-  tidy(() => variables.forEach((variable, i) => variable.assign(tensor(saved[i]!.data, [...saved[i]!.shape]))));
+function form({ shape, dtype }: { readonly shape: readonly number[]; readonly dtype: string }) {
+  return { shape, dtype };
 }

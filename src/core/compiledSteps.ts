@@ -1,18 +1,18 @@
-import type * as tf from '@tensorflow/tfjs';
 import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type OperatorFunction } from 'rxjs';
 
-import { tensorsOf } from './arrays.js';
 import { disposeTensors, samplesOf, weightOf } from './batch.js';
 import type { CompiledStep } from './compiler.js';
 import { assertPositive, assertPositiveInteger } from './errors.js';
-import { holdResults, restoreResults } from './heldResults.js';
-import { liveValue, type Live } from './live.js';
+import { countsIn } from './heldData.js';
+import { holdState, restoreState } from './heldState.js';
+import { holdWindow, restoreWindow, type OpenWindow } from './heldWindow.js';
+import { describeLive, liveValue, type Live } from './live.js';
 import { assertRate, type Optimizer } from './optimizer.js';
 import { outsideGraph, type FullWindow } from './outsideGraph.js';
 import { RUN } from './run.js';
 import { takesPart } from './runState.js';
-import type { Json } from './snapshot.js';
-import type { ForwardPass, GradientStep, MicroBatchResult, StepResult } from './values.js';
+import type { ForwardPass, GradientStep, StepResult } from './values.js';
+import type { WeightSlot } from './weights.js';
 import { windows } from './windows.js';
 
 /** What of a training step is not in the graph. */
@@ -23,13 +23,7 @@ export interface StepOptions {
   readonly reduce?: MonoTypeOperatorFunction<GradientStep>;
 }
 
-interface Window {
-  readonly size: number;
-  /** The weight that counts 1 in the sum of the gradients. */
-  readonly unit: number;
-  readonly weight: number;
-  readonly samples: number;
-  readonly microBatches: readonly MicroBatchResult[];
+interface Window extends OpenWindow {
   readonly newest: ForwardPass;
 }
 
@@ -38,7 +32,11 @@ interface Window {
  *
  * **Ownership**: takes the batches and the step, which it closes at the end; the results' scalars are the receiver's.
  */
-export function compiledSteps(step: CompiledStep, options: StepOptions): OperatorFunction<ForwardPass, StepResult> {
+export function compiledSteps(
+  step: CompiledStep,
+  options: StepOptions,
+  slots: readonly WeightSlot[],
+): OperatorFunction<ForwardPass, StepResult> {
   const { accumulate, clipNorm = 1, optimizer, reduce } = options;
   return (source) =>
     defer(() => {
@@ -54,7 +52,7 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
         try {
           microStep += 1;
           const weight = weightOf(batch);
-          const empty = { unit: weight || 1, weight: 0, samples: 0, microBatches: [] };
+          const empty = { unit: weight || 1, weight: 0, samples: 0, globalStep, microBatches: [] };
           const before = window ?? { size: size.at(globalStep + 1), ...empty };
           const result = step.microStep(batch, { opens: !window, share: weight / before.unit }, microStep);
           return {
@@ -93,36 +91,34 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
         takesPart(
           'backward',
           () => ({ data: { microStep } }),
-          ({ data }) => ({ microStep } = data as { microStep: number }),
+          ({ data }) => ({ microStep } = countsIn(data, ['microStep'], 'backward')),
         ),
         takesPart(
           'optimizerStep',
-          () => ({ data: { globalStep }, tensors: step.state() }),
+          () => holdState(optimizer, globalStep, globalStep > 0 ? step.state() : {}, slots),
           (held) => {
-            ({ globalStep } = held.data as { globalStep: number });
-            const state = tensorsOf(held);
-            if (globalStep > 0) step.setState(state);
-            disposeTensors(state);
+            const saved = restoreState(optimizer, held, slots);
+            ({ globalStep } = saved);
+            if (globalStep > 0) step.setState(saved.state);
+            disposeTensors(saved.state);
           },
         ),
         windows<ForwardPass, Window, FullWindow>({
           remainder: 'flush',
+          options: { microBatches: describeLive(accumulate), remainder: 'flush' },
           add,
           isFull: ({ microBatches, size: wanted }) => microBatches.length === wanted,
           close,
           discard: ({ microBatches }) => disposeTensors(microBatches),
-          hold: ({ microBatches, newest: _, ...counts }) => {
-            const { data, tensors: scalars } = holdResults(microBatches, '');
-            const window = { ...counts, globalStep, microBatches: data };
-            return { data: window, tensors: { sum: step.gradients(1), ...scalars } };
-          },
+          hold: (window) => holdWindow(window, step.gradients(1), slots),
           restore: (held, newest) => {
-            const { sum, ...scalars } = tensorsOf(held);
-            const { microBatches: saved, ...counts } = held.data as unknown as Window & { microBatches: Json };
-            const microBatches = restoreResults(saved, scalars, '');
-            step.setGradients(sum as tf.Tensor1D, microBatches);
-            sum!.dispose();
-            return { ...counts, microBatches, newest };
+            const { window, sum } = restoreWindow(held, slots, newest.metrics);
+            try {
+              step.setGradients(sum, window.microBatches);
+            } finally {
+              sum.dispose();
+            }
+            return { ...window, newest };
           },
         }),
         reduce ? pipe(outsideGraph(step, reduce), finish) : finish,

@@ -160,7 +160,4 @@ export class CompileError extends Error {
   override readonly name = 'CompileError';
 }
 
-/** A snapshot or checkpoint that a run cannot go on from: what it holds, and what the run has. */
-export class CheckpointError extends Error {
-  override readonly name = 'CheckpointError';
-}
+export { CheckpointError } from './checkpointError.js';

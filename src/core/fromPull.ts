@@ -2,11 +2,13 @@ import { Observable, Subject } from 'rxjs';
 
 import { disposeTensors } from './batch.js';
 import { ArgumentError, assertPositiveInteger } from './errors.js';
+import { countsIn } from './heldData.js';
 import { RUN, type InRun, type Run } from './run.js';
 import { puller, type Cursor, type Pulled } from './puller.js';
 import { runState } from './runState.js';
 import type { Checkpoint } from './snapshot.js';
 import type { EpochSource } from './source.js';
+import { sayOtherVersions } from './versions.js';
 
 /** Options of {@link fromPull}. */
 export interface FromPullOptions {
@@ -62,6 +64,7 @@ export function fromPull<T extends object>(
   if (epochs !== Infinity) assertPositiveInteger(epochs, 'fromPull: epochs');
 
   return new Observable((subscriber) => {
+    if (from) sayOtherVersions(from);
     const abort = new AbortController();
     const epochEnd$ = new Subject<void>();
     const waits = new Set<PromiseLike<unknown>>();
@@ -78,7 +81,7 @@ export function fromPull<T extends object>(
         waits.add(wait);
       },
     };
-    const pull = puller(source, epochs, abort.signal, saved?.data as unknown as Cursor | undefined);
+    const pull = puller(source, epochs, abort.signal, saved && countsIn(saved.data, ['pass', 'given'], 'source'));
     const ahead: Promise<Pulled<T> | undefined>[] = [];
 
     const settled = async (): Promise<void> => {

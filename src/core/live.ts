@@ -48,6 +48,12 @@ export function checkLive(value: Live, label: string, check: (value: number, lab
   }
 }
 
+/** A hyper-parameter as plain data: a number, or what else it is. */
+export function describeLive(value: Live): number | 'schedule' | 'observable' {
+  if (typeof value === 'number') return value;
+  return isObservable(value) ? 'observable' : 'schedule';
+}
+
 function checked(value: number, label: string, check: (value: number, label: string) => void): number {
   check(value, label);
   return value;

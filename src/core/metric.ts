@@ -53,6 +53,12 @@ export function reducersOf(metrics: Readonly<Record<string, Metric>>): Record<st
   return Object.fromEntries(Object.entries(metrics).map(([name, { reduce }]) => [name, reduce]));
 }
 
+/** How each metric is reduced, by the name of its reducer. */
+export function reducerNames(metrics: Readonly<Record<string, Metric>>): Record<string, string> {
+  const named = Object.entries(metrics).map(([name, { reduce }]) => [name, reduce === mean ? 'mean' : reduce.name]);
+  return Object.fromEntries(named) as Record<string, string>;
+}
+
 /** A metric in its full form. */
 export function toMetric(given: MetricFunction | Metric): Metric {
   return typeof given === 'function' ? { compute: given, reduce: mean } : given;

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 import { ArgumentError } from './errors.js';
 import type { Live } from './live.js';
+import type { Json } from './snapshot.js';
 import type { WeightSlot } from './weights.js';
 
 /** An optimizer's memory by slot: a vector as long as the weights (momentum …), or a scalar (a step count, a power of beta). */
@@ -38,6 +39,8 @@ export type Formula =
 export interface Optimizer {
   readonly name: string;
   readonly learningRate: Live;
+  /** What else it was told, as plain data: checkpoints hold it. */
+  readonly options?: Readonly<Record<string, Json>>;
   /** What `update` computes, if it is one of the well-known formulas. */
   readonly formula?: Formula;
   init(slots: readonly WeightSlot[]): OptimizerState;

@@ -33,7 +33,7 @@ export function puller<T extends object>(
   const next = async (): Promise<Pulled<T> | undefined> => {
     while (!signal.aborted) {
       if (!iterator) {
-        if (epoch === epochs) return undefined;
+        if (epoch >= epochs) return undefined; // a run that goes on may be told of fewer
         epoch += 1;
         inEpoch = 0;
         iterator = iterate(openSource(source, epoch, signal), signal);

@@ -5,22 +5,25 @@ import { disposeTensors, type NdArray } from './batch.js';
 import { CheckpointError } from './errors.js';
 import type { Checkpoint, Held, RunSnapshot } from './snapshot.js';
 import { tensors } from './tensors.js';
+import { versions } from './versions.js';
 
 /** Brings a snapshot to the host, where it is plain data; its tensors are disposed. */
 export async function readSnapshot(snapshot: RunSnapshot): Promise<Checkpoint> {
   try {
-    const stages: Record<string, Held> = {};
+    const held: [string, Held][] = [];
     for (const [name, { data, tensors: own = {}, arrays = {} }] of Object.entries(snapshot)) {
-      const read: Record<string, NdArray> = { ...arrays };
-      for (const [key, tensor] of Object.entries(own)) read[key] = await arrayOf(tensor);
-      stages[name] = { ...(data !== undefined && { data }), arrays: read };
+      const read: [string, NdArray][] = Object.entries(arrays);
+      for (const [key, tensor] of Object.entries(own)) read.push([key, await arrayOf(tensor)]);
+      held.push([name, { ...(data !== undefined && { data }), arrays: Object.fromEntries(read) }]);
     }
+    const stages = Object.fromEntries(held);
     const numberOf = (stage: string, key: string): number =>
       (stages[stage]?.data as Readonly<Record<string, number>> | undefined)?.[key] ?? 0;
     return {
       globalStep: numberOf('model', 'globalStep'),
       microStep: numberOf('backward', 'microStep'),
       epoch: numberOf('source', 'pass'),
+      versions: versions(),
       stages,
     };
   } finally {
@@ -33,5 +36,6 @@ async function arrayOf(tensor: tf.Tensor): Promise<NdArray> {
   const values = await firstValueFrom(from(tensors().read(tensor)));
   if (dtype === 'float32') return { data: Float32Array.from(values), shape };
   if (dtype === 'int32') return { data: Int32Array.from(values), shape };
-  throw new CheckpointError(`a snapshot must hold float32 and int32 numbers, received a tensor of ${dtype}`);
+  if (dtype === 'bool') return { data: Uint8Array.from(values), shape };
+  throw new CheckpointError(`a snapshot must hold float32, int32 and bool, received a tensor of ${dtype}`);
 }

@@ -1,8 +1,10 @@
-import { defer, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { defer, identity, tap, type MonoTypeOperatorFunction } from 'rxjs';
 
+import { disposeTensors } from './batch.js';
+import { CheckpointError, messageOf } from './errors.js';
 import { RUN, type InRun } from './run.js';
 import { tensors } from './tensors.js';
-import type { Held, Holding, RunSnapshot, RunState } from './snapshot.js';
+import type { Held, Holding, Json, RunSnapshot, RunState } from './snapshot.js';
 
 /**
  * Lets a stage take part in snapshots: `holding` says what it holds, whose tensors stay its own; `restore` sets it to what it held.
@@ -23,10 +25,31 @@ export function takesPart<T extends InRun>(
           if (joined || !state) return;
           joined = true;
           const held = state.join(name, holding);
-          if (held) restore(held, value);
+          if (held) attempt(name, value, () => restore(held, value));
         }),
       );
     });
+}
+
+/** Lets snapshots hold what a stage without a memory was told; nothing, if there is no such stage. */
+export function records<T extends InRun>(name: string, options: Json | undefined): MonoTypeOperatorFunction<T> {
+  if (options === undefined) return identity;
+  return takesPart(
+    name,
+    () => ({ data: { options } }),
+    () => undefined,
+  );
+}
+
+/** Restores a stage; one that is given what it cannot have saved says so by whatever it stumbles over, and its first value goes nowhere. */
+function attempt(name: string, first: InRun, restore: () => unknown): void {
+  try {
+    restore();
+  } catch (cause) {
+    disposeTensors({ ...first, model: undefined }); // a pass does not own its model's
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(`a checkpoint must hold what ${name} has saved: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** The state of a run that goes on from a snapshot, or starts anew; `take` gives those who wait for a snapshot what is held now. */
@@ -44,23 +67,23 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
   };
   const copied = (): RunSnapshot => {
     const { keep, tidy } = tensors();
-    const snapshot: Record<string, Holding & Held> = { ...from }; // what no stage has asked for yet is kept
+    const taken: [string, Holding & Held][] = Object.entries(from); // what no stage has asked for yet is kept
     // What a stage has made to be saved goes with the scope.
     tidy(() => {
       for (const [name, holding] of stages) {
         const { data, tensors: own = {} } = holding();
         const copies = Object.entries(own).map(([key, tensor]) => [key, keep(tensor.clone())] as const);
-        snapshot[name] = { ...(data !== undefined && { data }), tensors: Object.fromEntries(copies) };
+        taken.push([name, { ...(data !== undefined && { data }), tensors: Object.fromEntries(copies) }]);
       }
     });
-    return snapshot;
+    return Object.fromEntries(taken); // which takes any name, __proto__ among them
   };
   return {
     state: {
       join: (name, holding) => {
         const own = unused(name);
         stages.set(own, holding);
-        return from[own];
+        return Object.hasOwn(from, own) ? from[own] : undefined;
       },
       snapshot: () => new Promise((resolve) => waiting.push(resolve)),
     },

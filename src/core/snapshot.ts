@@ -33,5 +33,7 @@ export interface Checkpoint {
   readonly globalStep: number;
   readonly microStep: number;
   readonly epoch: number;
+  /** What it was made with: gradstream, TensorFlow.js, engine. */
+  readonly versions?: Readonly<Record<string, string>>;
   readonly stages: Readonly<Record<string, Held>>;
 }

@@ -65,6 +65,8 @@ export interface Tensors extends Pick<
 > {
   /** The values of a tensor, read from the device once. */
   readonly read: (tensor: tf.Tensor) => ObservableInput<ArrayLike<number>>;
+  /** What computes, and in which version: `engine`, `device`, `@tensorflow/tfjs`. */
+  readonly about: () => Readonly<Record<string, string>>;
   /** Does something, and lets it draw the same random numbers whenever seed and index are the same. */
   readonly seededDraws: <T>(seed: number, index: number, work: () => T) => T;
 }

@@ -1,11 +1,13 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { ModelError } from './errors.js';
-import { variablesOf, type Model } from './model.js';
+import { allVariablesOf, variablesOf, type Model } from './model.js';
+import { savedNames } from './savedNames.js';
 import { tensors } from './tensors.js';
 
 /** Where one variable lies in the flat vector of all of them. */
 export interface WeightSlot {
+  /** As it is saved: the same for the same model in any process. */
   readonly name: string;
   readonly shape: readonly number[];
   readonly size: number;
@@ -38,7 +40,12 @@ export function weightsOf(model: Model): Weights {
   const existing = known.get(model);
   if (existing?.variables.length === variables.length && existing.variables.every((v, i) => v === variables[i]))
     return existing;
-  const slots = variables.map(({ name, shape, size }) => ({ name, shape, size }));
+  const names = savedNames(model);
+  const all = allVariablesOf(model);
+  const slots = variables.map((variable) => {
+    const { shape, size } = variable;
+    return { name: names[all.indexOf(variable)] ?? variable.name, shape, size };
+  });
   const weights: Weights = { variables, slots, updates: 0 };
   known.set(model, weights);
   return weights;

@@ -3,7 +3,8 @@ import { concatMap, concatWith, defer, EMPTY, finalize, of, type Observable, typ
 import { ArgumentError } from './errors.js';
 import { EPOCH_END, withEpochEnds, type InRun } from './run.js';
 import { takesPart } from './runState.js';
-import type { Held, Holding } from './snapshot.js';
+import { objectIn } from './heldData.js';
+import type { Held, Holding, Json } from './snapshot.js';
 
 /** What becomes of a window that an epoch leaves unfilled; see `accumulate`. */
 export type Remainder = 'flush' | 'drop' | 'carry';
@@ -11,6 +12,8 @@ export type Remainder = 'flush' | 'drop' | 'carry';
 /** How values become a window, and a window a value. */
 export interface Windowing<T, W, R> {
   readonly remainder: Remainder;
+  /** What the stage was told, for snapshots. */
+  readonly options: Json;
   /** The window with one value more; the first of a window is added to none. It takes the value, unless it throws. */
   readonly add: (window: W | undefined, value: T) => W;
   readonly isFull: (window: W) => boolean;
@@ -31,7 +34,7 @@ export function assertRemainder(remainder: Remainder, label: string): void {
 
 /** Gathers values into windows that end when they are full, and with epochs and the source as `remainder` says. */
 export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): OperatorFunction<T, R> {
-  const { remainder, add, isFull, close, discard, hold, restore } = windowing;
+  const { remainder, options, add, isFull, close, discard, hold, restore } = windowing;
   return (source) =>
     defer(() => {
       let window: W | undefined;
@@ -49,8 +52,15 @@ export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): O
       return source.pipe(
         takesPart(
           'accumulate',
-          () => (window ? hold(window) : {}),
-          (held, next) => held.data !== undefined && (window = restore(held, next)),
+          () => {
+            if (!window) return { data: { options } };
+            const { data, tensors } = hold(window);
+            return { data: { options, window: data }, tensors };
+          },
+          (held, next) => {
+            const { window: saved } = objectIn(held.data, 'what accumulate has saved');
+            if (saved !== undefined) window = restore({ ...held, data: saved as Json }, next);
+          },
         ),
         withEpochEnds(),
         concatMap((value) => {

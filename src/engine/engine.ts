@@ -75,7 +75,7 @@ export async function engine(name: EngineName | 'auto', options: EngineOptions =
   }
   try {
     const opened = await OPENERS[name](options);
-    useTensorFlow(opened.tf);
+    bind(opened.tf, () => ({ engine: name, device: opened.about }));
     bindCompiler(opened.compileStep);
     return { name, why: 'asked for', ...opened };
   } catch (cause) {
@@ -109,8 +109,13 @@ async function best(options: EngineOptions): Promise<Engine> {
  * `engine()` does it for you; use this one in an app that already has its own backend.
  */
 export function useTensorFlow(library: typeof tf): void {
+  bind(library, () => ({ engine: library.getBackend() }));
+}
+
+function bind(library: typeof tf, about: () => Readonly<Record<string, string>>): void {
   bindTensors({
     ...library,
+    about: () => ({ ...about(), '@tensorflow/tfjs': library.version_core }),
     seededDraws,
     read: (tensor) => (isAsynchronous(library.getBackend()) ? tensor.data() : of(tensor.dataSync())),
   });

@@ -52,6 +52,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   return {
     name: 'adagrad',
     learningRate,
+    options: { epsilon },
     formula: { kind: 'adagrad', epsilon },
     init: (slots) => ({ squares: filled(slots, initialSquares) }),
     update: (gradients, state, weights, rate) => {

@@ -55,6 +55,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
   return {
     name: 'adam',
     learningRate,
+    options: { betas, epsilon },
     formula: { kind: 'adam', betas, epsilon, weightDecay: 0, decays: () => false },
     init: initMoments,
     update: (gradients, state, weights, rate) => {

@@ -62,6 +62,7 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
   return {
     name: 'adamw',
     learningRate,
+    options: { betas, epsilon, weightDecay },
     formula: { kind: 'adam', betas, epsilon, weightDecay, decays: decay },
     init: (slots) => ({ ...initMoments(slots), ...(weightDecay > 0 ? initExempt(slots, decay) : {}) }),
     update: (gradients, state, weights, rate) => {

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 import { ArgumentError } from '../core/errors.js';
 import type { Optimizer, OptimizerState, Updated } from '../core/optimizer.js';
+import type { Json } from '../core/snapshot.js';
 import { tensors } from '../core/tensors.js';
 import { assertRate } from './checkOptions.js';
 import { filled } from './filled.js';
@@ -79,6 +80,7 @@ export function fromTf(optimizer: tf.Optimizer): Optimizer {
   return {
     name: `tf.${optimizer.getClassName()}`,
     learningRate: () => fields.learningRate,
+    options: optimizer.getConfig() as Readonly<Record<string, Json>>,
     init: (slots) => {
       const { iterations_ } = fields;
       return tensors().tidy(() => {

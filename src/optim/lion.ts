@@ -58,6 +58,7 @@ export function lion(options: LionOptions = {}): Optimizer {
   return {
     name: 'lion',
     learningRate,
+    options: { betas, weightDecay },
     init: (slots) => ({ sum: filled(slots, 0), ...(weightDecay > 0 ? initExempt(slots, decay) : {}) }),
     update: (gradients, state, weights, rate) => {
       const { add, mul, sign, sub, tidy } = tensors();

@@ -59,6 +59,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
   return {
     name: 'rmsprop',
     learningRate,
+    options: { rho, epsilon, momentum },
     init: (slots) => ({ squares: filled(slots, 0), ...(momentum > 0 ? { velocity: filled(slots, 0) } : {}) }),
     update: (gradients, state, weights, rate) => {
       const { add, div, mul, sqrt, square, sub, tidy } = tensors();

@@ -60,6 +60,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   return {
     name: 'sgd',
     learningRate,
+    options: { momentum, nesterov, weightDecay },
     formula: { kind: 'sgd', momentum, nesterov, weightDecay },
     init: (slots) => (momentum > 0 ? { velocity: filled(slots, 0) } : {}),
     update: (gradients, state, weights, rate) => {

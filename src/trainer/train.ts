@@ -7,7 +7,7 @@ import type { Batch } from '../core/batch.js';
 import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
 import type { EndEvent, TrainingEvent } from '../core/events.js';
 import { fromPull } from '../core/fromPull.js';
-import { allVariablesOf, type Model } from '../core/model.js';
+import type { Model } from '../core/model.js';
 import type { Checkpoint } from '../core/snapshot.js';
 import type { EpochSource } from '../core/source.js';
 
@@ -17,7 +17,10 @@ export interface TrainOptions extends TrainStepOptions {
   readonly epochs?: number;
   /** Optimizer steps after which to end. */
   readonly steps?: number;
-  /** Goes on from there, with the same model, data and options; see `checkpointEvery` and `latest`. */
+  /**
+   * Goes on from there, with the same model, optimizer and data; see `checkpointEvery` and `latest`. Other numbers, such as a learning rate or the size of
+   * a window, count from the next step and window on.
+   */
   readonly from?: Checkpoint | undefined;
   /** Ends the run when it emits: a button, a timer, Ctrl-C. */
   readonly until?: Observable<unknown>;
@@ -45,7 +48,8 @@ export interface TrainOptions extends TrainStepOptions {
  *
  * @param model - A `tf.LayersModel`, or any `{ variables, apply(xs, { training }) }`.
  * @param batches - Whatever {@link fromPull} takes; for several epochs, something that can be gone through again, or a function.
- * @throws {@link ArgumentError} and {@link ModelError} at once, for what can never be valid; errors with what its stages do.
+ * @throws {@link ArgumentError} and {@link ModelError} at once, for what can never be valid; errors with what its stages do, and with
+ * {@link CheckpointError}, which names what differs, if `from` is of another model or optimizer.
  */
 export function train(model: Model, batches: EpochSource<Batch>, options: TrainOptions): Observable<TrainingEvent> {
   const { steps, until, from } = options;
@@ -59,7 +63,7 @@ export function train(model: Model, batches: EpochSource<Batch>, options: TrainO
   return defer(() => {
     const { globalStep: begin = 0, epoch = 1, stages: saved } = from ?? {};
     let end: EndEvent = { type: 'end', globalStep: begin, epoch: Math.min(epoch, epochs), reason: 'epochs' };
-    if (saved) assignArrays(allVariablesOf(model), saved['model']?.arrays ?? {}); // also if nothing is left to train
+    if (saved) assignArrays(model, saved['model']?.arrays ?? {}); // also if nothing is left to train
     return batch$.pipe(
       stages,
       readback(),

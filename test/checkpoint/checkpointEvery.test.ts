@@ -4,10 +4,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { checkpointEvery } from '../../src/checkpoint/checkpointEvery.js';
 import { latest } from '../../src/checkpoint/latest.js';
 import { memoryStore } from '../../src/checkpoint/memoryStore.js';
-import type { CheckpointStore, Files } from '../../src/checkpoint/store.js';
-import { ArgumentError, CheckpointError } from '../../src/core/errors.js';
+import type { CheckpointStore } from '../../src/checkpoint/store.js';
+import { ArgumentError } from '../../src/core/errors.js';
 import { stepEvent } from '../../src/testing/index.js';
-import { line } from '../support/line.js';
 import { network, runOf, weightsOf } from './support.js';
 
 const EPOCHS = 4;
@@ -86,63 +85,5 @@ describe('checkpointEvery', () => {
   it('needs a run', async () => {
     const event$ = of(stepEvent(1)).pipe(checkpointEvery(1, memoryStore()));
     await expect(lastValueFrom(event$)).rejects.toThrow(ArgumentError);
-  });
-});
-
-describe('latest', () => {
-  const some = async (): Promise<CheckpointStore> => {
-    const store = memoryStore();
-    const model = network();
-    await lastValueFrom(runOf(model, 2).pipe(checkpointEvery(2, store)));
-    model.dispose();
-    return store;
-  };
-  const changed = async (store: CheckpointStore, change: (files: Record<string, Uint8Array>) => void) => {
-    const newest = (await store.list()).at(-1)!;
-    const files: Record<string, Uint8Array> = { ...(await store.load(newest)) };
-    change(files);
-    await store.save(newest, files as Files);
-  };
-  const edited = (bytes: Uint8Array, from: string, to: string): Uint8Array =>
-    new TextEncoder().encode(new TextDecoder().decode(bytes).replace(from, to));
-
-  it('is undefined if there is none', async () => {
-    expect(await latest(memoryStore())).toBeUndefined();
-  });
-
-  it.each<[string, (files: Record<string, Uint8Array>) => void, string]>([
-    ['cut off', (files) => (files['model.safetensors'] = files['model.safetensors']!.slice(0, -1)), 'other bytes'],
-    ['flipped in one bit', (files) => (files['state.safetensors']![100]! ^= 1), 'other bytes'],
-    ['without a file', (files) => delete files['model.safetensors'], 'must have the file model.safetensors'],
-    ['without its state', (files) => delete files['state.json'], 'must have the file state.json'],
-    ['of text', (files) => (files['state.json'] = edited(files['state.json']!, '{', 'x')), 'JSON'],
-    [
-      'of a newer format',
-      (files) => (files['state.json'] = edited(files['state.json']!, '"format": 1', '"format": 2')),
-      'update gradstream',
-    ],
-    [
-      'without its step',
-      (files) => (files['state.json'] = edited(files['state.json']!, '"globalStep"', '"step"')),
-      "run's state",
-    ],
-  ])('refuses a checkpoint that is %s, or takes the one before', async (_, change, message) => {
-    const store = await some();
-    await changed(store, change);
-    await expect(latest(store)).rejects.toThrow(CheckpointError);
-    await expect(latest(store)).rejects.toThrow(message);
-    expect(await latest(store, { orPrevious: true })).toMatchObject({ globalStep: 4 });
-  });
-
-  it('refuses another model', async () => {
-    const from = await latest(await some());
-    const { fromPull } = await import('../../src/core/fromPull.js');
-    const { forward } = await import('../../operators/forward.js');
-    const model = line();
-    const run$ = fromPull([{ xs: { data: new Float32Array(2), shape: [1, 2] }, ys: { data: new Float32Array(1), shape: [1, 1] } }], { epochs: 9, from: { ...from!, stages: { model: from!.stages['model']! } } }); // prettier-ignore
-    await expect(lastValueFrom(run$.pipe(forward(model, () => undefined as never)))).rejects.toThrow(
-      'of the same model',
-    );
-    model.dispose();
   });
 });

@@ -1,6 +1,10 @@
-import * as tf from '@tensorflow/tfjs';
-import { type Observable } from 'rxjs';
+import { createHash } from 'node:crypto';
 
+import * as tf from '@tensorflow/tfjs';
+import { lastValueFrom, type Observable } from 'rxjs';
+
+import { checkpointEvery } from '../../src/checkpoint/checkpointEvery.js';
+import { memoryStore } from '../../src/checkpoint/memoryStore.js';
 import type { Batch } from '../../src/core/batch.js';
 import type { TrainingEvent } from '../../src/core/events.js';
 import type { Checkpoint } from '../../src/core/snapshot.js';
@@ -34,4 +38,21 @@ export function runOf(model: tf.LayersModel, epochs: number, from?: Checkpoint):
 
 export function weightsOf(model: tf.LayersModel): number[] {
   return model.weights.flatMap((weight) => [...weight.read().dataSync()]);
+}
+
+/** Files of a checkpoint that may be damaged; made once, of a run in mid-window. */
+export async function savedFiles(): Promise<Record<string, Uint8Array>> {
+  const model = network();
+  const store = memoryStore();
+  await lastValueFrom(runOf(model, 1).pipe(checkpointEvery(2, store)));
+  model.dispose();
+  return { ...(await store.load((await store.list()).at(-1)!)) };
+}
+
+/** A `state.json` that says something else, with its checksum made anew: what somebody with bad intentions would hand over. */
+export async function resealed(bytes: Uint8Array, change: (text: string) => string): Promise<Uint8Array> {
+  const text = change(new TextDecoder().decode(bytes));
+  const body = text.slice(0, text.lastIndexOf(',\n "sha256"'));
+  const sum = createHash('sha256').update(body).digest('hex');
+  return new TextEncoder().encode(`${body},\n "sha256": "${sum}"\n}`);
 }
