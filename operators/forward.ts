@@ -63,16 +63,19 @@ export function forward(
       let start = weights.updates;
       const globalStep = (): number => weights.updates - start;
       const variables = allVariablesOf(model);
+      const rate = { scale: 1 };
       return source.pipe(
         takesPart(
           'model',
           () => ({
-            data: { globalStep: globalStep() },
+            data: { globalStep: globalStep(), rateScale: rate.scale },
             tensors: Object.fromEntries(variables.map((variable) => [variable.name, variable])),
           }),
           ({ data, arrays = {} }) => {
             assignArrays(variables, arrays);
-            start = weights.updates - (data as { globalStep: number }).globalStep;
+            const saved = data as { globalStep: number; rateScale?: number };
+            start = weights.updates - saved.globalStep;
+            rate.scale = saved.rateScale ?? 1;
           },
         ),
         map((batch) => ({
@@ -84,7 +87,7 @@ export function forward(
           reducers,
           seed,
           globalStep,
-          [RUN]: { ...batch[RUN], model, loss, metrics: bound, globalStep },
+          [RUN]: { ...batch[RUN], model, loss, metrics: bound, globalStep, rate },
         })),
       );
     });

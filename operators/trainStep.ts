@@ -30,7 +30,7 @@ import { backward } from './backward.js';
 import { clipByGlobalNorm } from './clipByGlobalNorm.js';
 import { forward } from './forward.js';
 import { optimizerStep } from './optimizerStep.js';
-import { skipNonFinite } from './skipNonFinite.js';
+import { skipNonFinite, type SkipNonFiniteOptions } from './skipNonFinite.js';
 
 /** Options of {@link trainStep}. */
 export interface TrainStepOptions {
@@ -43,8 +43,8 @@ export interface TrainStepOptions {
   readonly seed?: number;
   /** See `clipByGlobalNorm`. */
   readonly clipNorm?: Live;
-  /** See `skipNonFinite`. */
-  readonly skipNonFinite?: boolean;
+  /** See `skipNonFinite`; an object is true, with more to say. */
+  readonly skipNonFinite?: boolean | SkipNonFiniteOptions;
   /**
    * A stage for each window's mean gradients, before they are clipped and used: where replicas reduce theirs. Without it the gradients never leave a
    * compiled step.
@@ -106,11 +106,12 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
 
 /** The stages one by one. */
 function eagerly(options: TrainStepOptions): OperatorFunction<ForwardPass, StepResult> {
+  const skips = options.skipNonFinite;
   return pipe(
     backward(),
     accumulate(options.accumulate ?? 1),
     options.reduce ?? identity,
-    options.skipNonFinite ? skipNonFinite() : identity,
+    skips ? skipNonFinite(skips === true ? {} : skips) : identity,
     options.clipNorm === undefined ? identity : clipByGlobalNorm(options.clipNorm),
     optimizerStep(options.optimizer),
   );
@@ -120,11 +121,14 @@ function eagerly(options: TrainStepOptions): OperatorFunction<ForwardPass, StepR
 function compiled(
   compileStep: CompileStep,
   first: ForwardPass,
-  { optimizer, clipNorm, skipNonFinite: skips = false }: TrainStepOptions,
+  { optimizer, clipNorm, skipNonFinite: skips }: TrainStepOptions,
   wanted: Compilation,
 ): CompiledStep | undefined {
   try {
-    return compileStep({ ...first, ...wanted, optimizer, clips: clipNorm !== undefined, skips }, first.batch);
+    return compileStep(
+      { ...first, ...wanted, optimizer, clips: clipNorm !== undefined, skips: Boolean(skips) },
+      first.batch,
+    );
   } catch (error) {
     if (error instanceof CompileError && !wanted.strict) {
       console.warn(`trainStep: the step runs op by op, not as one graph: ${error.message}`);

@@ -21,6 +21,7 @@ export interface StepOptions {
   readonly clipNorm?: Live;
   readonly optimizer: Optimizer;
   readonly reduce?: MonoTypeOperatorFunction<GradientStep>;
+  readonly skipNonFinite?: boolean | { readonly giveUpAfter?: number };
 }
 
 interface Window {
@@ -39,7 +40,8 @@ interface Window {
  * **Ownership**: takes the batches and the step, which it closes at the end; the results' scalars are the receiver's.
  */
 export function compiledSteps(step: CompiledStep, options: StepOptions): OperatorFunction<ForwardPass, StepResult> {
-  const { accumulate, clipNorm = 1, optimizer, reduce } = options;
+  const { accumulate, clipNorm = 1, optimizer, reduce, skipNonFinite } = options;
+  const giveUp = typeof skipNonFinite === 'object' ? skipNonFinite : {};
   return (source) =>
     defer(() => {
       const size = liveValue(accumulate, 'accumulate: microBatches', assertPositiveInteger);
@@ -76,11 +78,11 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
       };
       const finish = map(({ scale, ...full }: FullWindow): StepResult => {
         try {
-          const learningRate = rate.at(globalStep + 1);
+          const learningRate = rate.at(globalStep + 1) * (full[RUN]?.rate?.scale ?? 1);
           const scalars = step.finishWindow({ scale, learningRate, maxNorm: limit.at(globalStep + 1) });
           globalStep += 1;
           full.weights.updates += 1;
-          return { ...full, globalStep, learningRate, ...scalars };
+          return { ...full, globalStep, learningRate, ...scalars, ...giveUp };
         } catch (error) {
           disposeTensors(full.microBatches);
           throw error;
