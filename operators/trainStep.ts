@@ -3,6 +3,7 @@ import {
   identity,
   ignoreElements,
   isObservable,
+  map,
   merge,
   pipe,
   shareReplay,
@@ -85,6 +86,8 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
   const wanted = compilation(options.compile ?? 'auto');
   const recipe = forward(model, loss, { metrics, seed });
   const eager = eagerly(options); // built now, for what is wrong with the options
+  const { giveUpAfter } = typeof options.skipNonFinite === 'object' ? options.skipNonFinite : {};
+  const giveUp = giveUpAfter ? map((result: StepResult): StepResult => ({ ...result, giveUpAfter })) : identity;
 
   return (source) =>
     defer(() => {
@@ -98,7 +101,7 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
         whileRunning(),
         onFirst((first) => {
           const step = compiled(compileStep, first, options, wanted);
-          return step ? compiledSteps(step, held) : eagerly(held);
+          return step ? pipe(compiledSteps(step, held), giveUp) : eagerly(held);
         }),
       );
     });

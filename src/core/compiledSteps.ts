@@ -21,7 +21,6 @@ export interface StepOptions {
   readonly clipNorm?: Live;
   readonly optimizer: Optimizer;
   readonly reduce?: MonoTypeOperatorFunction<GradientStep>;
-  readonly skipNonFinite?: boolean | { readonly giveUpAfter?: number };
 }
 
 interface Window {
@@ -40,8 +39,7 @@ interface Window {
  * **Ownership**: takes the batches and the step, which it closes at the end; the results' scalars are the receiver's.
  */
 export function compiledSteps(step: CompiledStep, options: StepOptions): OperatorFunction<ForwardPass, StepResult> {
-  const { accumulate, clipNorm = 1, optimizer, reduce, skipNonFinite } = options;
-  const giveUp = typeof skipNonFinite === 'object' ? skipNonFinite : {};
+  const { accumulate, clipNorm = 1, optimizer, reduce } = options;
   return (source) =>
     defer(() => {
       const size = liveValue(accumulate, 'accumulate: microBatches', assertPositiveInteger);
@@ -82,7 +80,7 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
           const scalars = step.finishWindow({ scale, learningRate, maxNorm: limit.at(globalStep + 1) });
           globalStep += 1;
           full.weights.updates += 1;
-          return { ...full, globalStep, learningRate, ...scalars, ...giveUp };
+          return { ...full, globalStep, learningRate, ...scalars };
         } catch (error) {
           disposeTensors(full.microBatches);
           throw error;

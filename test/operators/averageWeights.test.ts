@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { from, lastValueFrom, Observable, Subject, take, tap, toArray } from 'rxjs';
+import type { Observable} from 'rxjs';
+import { from, lastValueFrom, Subject, take, tap, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { averageWeights, type AverageWeightsOptions } from '../../operators/averageWeights.js';
