@@ -61,9 +61,12 @@ describe('averageWeights', () => {
     ['the trained weights, if its first step never comes', { from: 7 }, (weights) => weights[5]!],
   ])('gives the model %s when the run is over', async (_, how, byHand) => {
     const weights = await trajectory();
-    await all(train(model, batches(), options).pipe(averageWeights(how)));
+    let whenComplete: number[] = [];
+    const complete = () => (whenComplete = model.read());
+    await all(train(model, batches(), options).pipe(averageWeights(how), tap({ complete })));
 
     expectClose(model.read(), byHand(weights));
+    expect(whenComplete).toStrictEqual(model.read());
   });
 
   it('leaves the model as it is trained if it is not to adopt the average, bit for bit', async () => {
