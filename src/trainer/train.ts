@@ -67,6 +67,10 @@ export function train(model: Model, batches: EpochSource<Batch>, options: TrainO
       of<EndEvent>({ type: 'end', ...at, ...(reason ?? run.ended?.() ?? { reason: 'epochs' }) }),
     );
     if (saved) assignArrays(allVariablesOf(model), saved['model']?.arrays ?? {}); // also if nothing is left to train
+    if (steps !== undefined && begin >= steps) {
+      reason = { reason: 'steps' };
+      return end$;
+    }
     return batch$.pipe(
       stages,
       readback(),

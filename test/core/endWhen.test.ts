@@ -94,6 +94,7 @@ describe('a run that an operator ends', () => {
       events: ['5', '6', 'steps 6'],
       after: whole.after,
     });
+    expect(await run(store, { steps: 4, from })).toStrictEqual({ events: ['steps 4'], after: first.after });
   });
 
   it('has trained weights in its last checkpoint, though the model is given their average', async () => {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Observable} from 'rxjs';
+import type { Observable } from 'rxjs';
 import { from, lastValueFrom, Subject, take, tap, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
