@@ -1,9 +1,10 @@
 import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { ArgumentError, NonFiniteError } from '../src/core/errors.js';
-import type { StepEvent, TrainingEvent, ValidationEvent } from '../src/core/events.js';
+import type { StepEvent, TrainingEvent } from '../src/core/events.js';
 import { numbersIn, objectIn } from '../src/core/heldData.js';
 import { checkLive, describeLive, liveValue, type Live } from '../src/core/live.js';
+import { metricIn } from '../src/core/metricIn.js';
 import { averageNext, averageOf, emptyAverage } from '../src/core/movingAverage.js';
 import { takesPart } from '../src/core/runState.js';
 
@@ -48,6 +49,7 @@ export function ema<E extends TrainingEvent>(
   { alpha = 0.02, debias = false, nonFinite = 'skip' }: EmaOptions = {},
 ): MonoTypeOperatorFunction<E> {
   const label = 'ema: alpha';
+  const metric = metricIn(name, 'ema');
   checkLive(alpha, label, assertShare);
   if (!['skip', 'propagate', 'error'].includes(nonFinite)) {
     throw new ArgumentError(`ema: nonFinite must be 'skip', 'propagate' or 'error', received '${nonFinite}'`);
@@ -80,35 +82,20 @@ export function ema<E extends TrainingEvent>(
           },
         ),
         map((event) => {
-          const values = valuesOf(event, name);
-          if (!values) return event;
-          values.forEach((value) => include(value, event.globalStep));
+          const value = metric.of(event);
+          if (value === undefined) return event;
+          valuesOf(event, name, value).forEach((each) => include(each, event.globalStep));
           return { ...event, ema: { ...(event as StepEvent).ema, [name]: averageOf(average) } };
         }),
       );
     });
 }
 
-/** What an event adds to the average; nothing if it is not of the kind that is averaged. */
-function valuesOf(event: TrainingEvent, name: string): number[] | undefined {
-  const ofValidation = name.startsWith('validation.');
-  if (event.type !== (ofValidation ? 'validation' : 'step')) return undefined;
-  const field = ofValidation ? name.slice('validation.'.length) : name;
-  const values = ofValidation ? [read(event as ValidationEvent, field)] : ofStep(event as StepEvent, field);
-  if (!values.includes(undefined)) return values as number[];
-  const known = ['loss', ...Object.keys((event as StepEvent).metrics)];
-  throw new ArgumentError(
-    `ema: '${name}' must be in the events, received ${event.type} events with ${known.join(', ')}`,
-  );
-}
-
-function ofStep(event: StepEvent, field: string): (number | undefined)[] {
-  if (field === 'gradientNorm') return [event.gradientNorm];
-  return event.microBatches.filter(({ weight }) => weight > 0).map((result) => read(result, field));
-}
-
-function read({ loss, metrics }: Pick<StepEvent, 'loss' | 'metrics'>, field: string): number | undefined {
-  return field === 'loss' ? loss : metrics[field];
+/** What an event adds to the average, `value` being its own: what each of its micro-batches gave, if they have it. */
+function valuesOf(event: TrainingEvent, name: string, value: number): number[] {
+  if (event.type !== 'step' || !(name === 'loss' || name in event.metrics)) return [value];
+  const weighty = event.microBatches.filter(({ weight }) => weight > 0);
+  return weighty.map(({ loss, metrics }) => (name === 'loss' ? loss : metrics[name]!));
 }
 
 function assertShare(value: number, label: string): void {

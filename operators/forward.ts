@@ -3,7 +3,7 @@ import { defer, map, type OperatorFunction } from 'rxjs';
 import { assignArrays } from '../src/core/arrays.js';
 import type { Batch } from '../src/core/batch.js';
 import { ArgumentError } from '../src/core/errors.js';
-import { countsIn } from '../src/core/heldData.js';
+import { countsIn, numbersIn } from '../src/core/heldData.js';
 import type { LossFunction } from '../src/core/loss.js';
 import { reducerNames, reducersOf, toMetric, type Metrics } from '../src/core/metric.js';
 import { allVariablesOf, type Model } from '../src/core/model.js';
@@ -67,15 +67,17 @@ export function forward(
       const globalStep = (): number => weights.updates - start;
       const variables = allVariablesOf(model);
       const names = savedNames(model);
+      const rate = { scale: 1 };
       return source.pipe(
         takesPart(
           'model',
           () => ({
-            data: { globalStep: globalStep(), options },
+            data: { globalStep: globalStep(), rateScale: rate.scale, options },
             tensors: Object.fromEntries(variables.map((variable, i) => [names[i]!, variable])),
           }),
           ({ data, arrays = {} }) => {
             const { globalStep } = countsIn(data, ['globalStep'], 'model');
+            ({ rateScale: rate.scale } = numbersIn(data, ['rateScale'], 'model'));
             assignArrays(model, arrays);
             start = weights.updates - globalStep;
           },
@@ -89,7 +91,7 @@ export function forward(
           reducers,
           seed,
           globalStep,
-          [RUN]: { ...batch[RUN], model, loss, metrics: bound, globalStep },
+          [RUN]: { ...batch[RUN], model, loss, metrics: bound, globalStep, rate },
         })),
       );
     });

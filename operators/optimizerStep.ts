@@ -6,6 +6,7 @@ import { ArgumentError, ModelError, StaleGradientError } from '../src/core/error
 import { holdState, restoreState } from '../src/core/heldState.js';
 import { checkLive, liveValue } from '../src/core/live.js';
 import { assertRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
+import { RUN } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, StepResult } from '../src/core/values.js';
@@ -21,7 +22,7 @@ import { flatten, unflatten, type Weights } from '../src/core/weights.js';
  * ```
  *
  * Step s turns weights s−1 into s; the first is 1. The learning rate is read for each step: a number, a schedule of the global step, or an
- * Observable's latest value. Each subscription starts with a fresh optimizer state and at step 1.
+ * Observable's latest value; times what `reduceOnPlateau` has made of it. Each subscription starts with a fresh optimizer state and at step 1.
  *
  * **Cost**: a few ops for all variables together, and three cheap ones for each. **Memory**: as the optimizer says; sets of weights.
  * **Ownership**: takes the gradients and disposes them; owns the optimizer's state; the result's scalars are the receiver's.
@@ -70,7 +71,7 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
             if (weights !== step.weights)
               throw new ModelError('optimizerStep: one optimizer must train one model, received gradients of two');
 
-            const learningRate = rate.at(globalStep + 1);
+            const learningRate = rate.at(globalStep + 1) * (step[RUN]?.rate?.scale ?? 1);
             state = apply(optimizer, step, state, learningRate);
             globalStep += 1;
             weights.updates += 1;

@@ -3,10 +3,12 @@ import { concatMap, concatWith, defer, EMPTY, finalize, from, map, type Observab
 import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, assertPositiveInteger, NonFiniteError } from '../src/core/errors.js';
 import type { StepEvent, TrainingEvent } from '../src/core/events.js';
+import { countsIn } from '../src/core/heldData.js';
 import { holdSteps, restoreSteps } from '../src/core/heldSteps.js';
 import { readScalars, scalarsOf, takeResult } from '../src/core/readResults.js';
 import { RUN, waitMap } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';
+import { noSkips, skipsNext } from '../src/core/skips.js';
 import { summarize } from '../src/core/summarize.js';
 import type { StepResult } from '../src/core/values.js';
 
@@ -40,7 +42,8 @@ export interface ReadbackOptions {
  *
  * @param every - Steps per read; a positive integer.
  * @throws {@link ArgumentError} at once, if `every` or `nonFinite` can never be valid.
- * Errors with {@link NonFiniteError}, if a loss or the gradient norm is NaN or infinite, the step was not skipped, and `nonFinite` is 'error'.
+ * Errors with {@link NonFiniteError}, if a loss or the gradient norm is NaN or infinite, the step was not skipped, and `nonFinite` is 'error'; or if as
+ * many steps in a row have been skipped as `skipNonFinite` allows.
  * @see {@link skipNonFinite}
  */
 export function readback<T extends StepResult | TrainingEvent>(
@@ -55,16 +58,30 @@ export function readback<T extends StepResult | TrainingEvent>(
   return (source) =>
     defer(() => {
       let held: T[] = [];
+      let skips = noSkips;
+      const counted = (step: StepResult, event: StepEvent): StepEvent => {
+        const { nonFinite: found } = event;
+        const skipped = found?.action === 'skipped' ? found : undefined;
+        skips = skipsNext(skips, step, skipped?.what);
+        return skipped ? { ...event, nonFinite: { ...skipped, count: skips.count } } : event;
+      };
       const drain = (): Observable<StepEvent | Exclude<T, StepResult>> => {
         const taken = held;
         held = [];
-        return taken.length > 0 ? read(taken, nonFinite) : EMPTY;
+        return taken.length > 0
+          ? read(taken, (step, numbers) => counted(step, toEvent(step, numbers, nonFinite)))
+          : EMPTY;
       };
       return source.pipe(
         takesPart(
           'readback',
           () => holdSteps(held),
           (saved, next) => (held = restoreSteps(saved, next)),
+        ),
+        takesPart(
+          'skips',
+          () => ({ data: { ...skips } }),
+          ({ data }) => (skips = countsIn(data, ['count', 'inARow'], 'readback')),
         ),
         waitMap((value) => {
           held.push(value);
@@ -79,7 +96,7 @@ export function readback<T extends StepResult | TrainingEvent>(
 
 function read<T extends StepResult | TrainingEvent>(
   held: readonly T[],
-  nonFinite: 'error' | 'keep',
+  eventOf: (step: StepResult, numbers: number[]) => StepEvent,
 ): Observable<StepEvent | Exclude<T, StepResult>> {
   const numbersOf = (value: StepResult | TrainingEvent) => {
     if ('type' in value) return [];
@@ -90,10 +107,7 @@ function read<T extends StepResult | TrainingEvent>(
   return defer(() => (scalars.length > 0 ? readScalars(scalars) : [[]])).pipe(
     concatMap((numbers) =>
       from(held).pipe(
-        map(
-          (value) =>
-            ('type' in value ? value : toEvent(value, numbers, nonFinite)) as StepEvent | Exclude<T, StepResult>,
-        ),
+        map((value) => ('type' in value ? value : eventOf(value, numbers)) as StepEvent | Exclude<T, StepResult>),
       ),
     ),
     finalize(() => disposeTensors(held)),

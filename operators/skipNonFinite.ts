@@ -1,9 +1,16 @@
 import type * as tf from '@tensorflow/tfjs';
 import { map, pipe, type MonoTypeOperatorFunction } from 'rxjs';
 
+import { assertPositiveInteger } from '../src/core/errors.js';
 import { records } from '../src/core/runState.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep } from '../src/core/values.js';
+
+/** Options of {@link skipNonFinite}. */
+export interface SkipNonFiniteOptions {
+  /** After how many skipped steps in a row the run errors, since nothing is learnt any more; a positive integer. Never, unless given. */
+  readonly giveUpAfter?: number;
+}
 
 /**
  * Makes the optimizer leave weights and its own state as they are wherever a loss or a gradient is NaN or infinite.
@@ -13,11 +20,11 @@ import type { GradientStep } from '../src/core/values.js';
  * ```text
  * source:  --a-----b-----c--|        b: NaN
  *             skipNonFinite(), optimizerStep(…), readback()
- * output:  --1-----2-----3--|        2: weights unchanged, nonFinite: { what: 'gradients', action: 'skipped' }
+ * output:  --1-----2-----3--|        2: weights unchanged, nonFinite: { what: 'gradients', action: 'skipped', count: 1 }
  * ```
  *
- * The step is counted and reported, never hidden: there is one event for each window. The decision is made on the device, so that nothing is
- * read; `globalStep` and schedules move on.
+ * The step is counted and reported, never hidden: there is one event for each window, and it says how many have been skipped by now. The decision
+ * is made on the device, so that nothing is read; `globalStep` and schedules move on. `readback` counts, and gives up where it is asked to.
  *
  * **Cost**: about 6 ops here and one selection for the weights and each optimizer slot; no read.
  * **Ownership**: hands every step on as it is, with one more scalar.
@@ -27,12 +34,14 @@ import type { GradientStep } from '../src/core/values.js';
  * steps$.pipe(accumulate(4), skipNonFinite(), clipByGlobalNorm(1), optimizerStep(adam()));
  * ```
  *
+ * @throws {@link ArgumentError} at once, if `giveUpAfter` is no positive integer. `readback` errors with {@link NonFiniteError}, if it gives up.
  * @see Optax's `apply_if_finite`.
  */
-export function skipNonFinite(): MonoTypeOperatorFunction<GradientStep> {
+export function skipNonFinite({ giveUpAfter }: SkipNonFiniteOptions = {}): MonoTypeOperatorFunction<GradientStep> {
+  if (giveUpAfter !== undefined) assertPositiveInteger(giveUpAfter, 'skipNonFinite: giveUpAfter');
   return pipe(
-    records('skipNonFinite', {}),
-    map((step) => ({ ...step, finite: finiteOf(step) })),
+    records('skipNonFinite', { ...(giveUpAfter && { giveUpAfter }) }),
+    map((step) => ({ ...step, finite: finiteOf(step), ...(giveUpAfter && { giveUpAfter }) })),
   );
 }
 

@@ -3,6 +3,7 @@ import {
   identity,
   ignoreElements,
   isObservable,
+  map,
   merge,
   pipe,
   shareReplay,
@@ -31,7 +32,7 @@ import { backward } from './backward.js';
 import { clipByGlobalNorm } from './clipByGlobalNorm.js';
 import { forward } from './forward.js';
 import { optimizerStep } from './optimizerStep.js';
-import { skipNonFinite } from './skipNonFinite.js';
+import { skipNonFinite, type SkipNonFiniteOptions } from './skipNonFinite.js';
 
 /** Options of {@link trainStep}. */
 export interface TrainStepOptions {
@@ -44,8 +45,8 @@ export interface TrainStepOptions {
   readonly seed?: number;
   /** See `clipByGlobalNorm`. */
   readonly clipNorm?: Live;
-  /** See `skipNonFinite`. */
-  readonly skipNonFinite?: boolean;
+  /** See `skipNonFinite`; an object is true, with more to say. */
+  readonly skipNonFinite?: boolean | SkipNonFiniteOptions;
   /**
    * A stage for each window's mean gradients, before they are clipped and used: where replicas reduce theirs. Without it the gradients never leave a
    * compiled step.
@@ -86,6 +87,8 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
   const wanted = compilation(options.compile ?? 'auto');
   const recipe = forward(model, loss, { metrics, seed });
   const eager = eagerly(options); // built now, for what is wrong with the options
+  const { giveUpAfter } = typeof options.skipNonFinite === 'object' ? options.skipNonFinite : {};
+  const giveUp = giveUpAfter ? map((result: StepResult): StepResult => ({ ...result, giveUpAfter })) : identity;
 
   return (source) =>
     defer(() => {
@@ -99,7 +102,7 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
         whileRunning(),
         onFirst((first) => {
           const step = compiled(compileStep, first, options, wanted);
-          return step ? pipe(told(held), compiledSteps(step, held, first.weights.slots)) : eagerly(held);
+          return step ? pipe(told(held), compiledSteps(step, held, first.weights.slots), giveUp) : eagerly(held);
         }),
       );
     });
@@ -107,11 +110,12 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
 
 /** The stages one by one. */
 function eagerly(options: TrainStepOptions): OperatorFunction<ForwardPass, StepResult> {
+  const skips = options.skipNonFinite;
   return pipe(
     backward(),
     accumulate(options.accumulate ?? 1),
     options.reduce ?? identity,
-    options.skipNonFinite ? skipNonFinite() : identity,
+    skips ? skipNonFinite(skips === true ? {} : skips) : identity,
     options.clipNorm === undefined ? identity : clipByGlobalNorm(options.clipNorm),
     optimizerStep(options.optimizer),
   );
@@ -129,11 +133,14 @@ function told({ clipNorm, skipNonFinite: skips }: TrainStepOptions): MonoTypeOpe
 function compiled(
   compileStep: CompileStep,
   first: ForwardPass,
-  { optimizer, clipNorm, skipNonFinite: skips = false }: TrainStepOptions,
+  { optimizer, clipNorm, skipNonFinite: skips }: TrainStepOptions,
   wanted: Compilation,
 ): CompiledStep | undefined {
   try {
-    return compileStep({ ...first, ...wanted, optimizer, clips: clipNorm !== undefined, skips }, first.batch);
+    return compileStep(
+      { ...first, ...wanted, optimizer, clips: clipNorm !== undefined, skips: Boolean(skips) },
+      first.batch,
+    );
   } catch (error) {
     if (error instanceof CompileError && !wanted.strict) {
       console.warn(`trainStep: the step runs op by op, not as one graph: ${error.message}`);

@@ -5,6 +5,7 @@ import { evaluateBatches, type EvaluationSource } from '../src/core/evaluateBatc
 import type { TrainingEvent, ValidationEvent } from '../src/core/events.js';
 import { checkLive, liveValue, type Live } from '../src/core/live.js';
 import { toMetric, type Metrics } from '../src/core/metric.js';
+import type { Passed } from '../src/core/passed.js';
 import { RUN, waitMap } from '../src/core/run.js';
 import type { StepResult } from '../src/core/values.js';
 
@@ -21,7 +22,7 @@ import type { StepResult } from '../src/core/values.js';
  *
  * Training waits while it runs, on the model and with the loss that `forward` was given. The step goes on first, then the validation. Works on
  * steps before and behind `readback`, as long as the weights are still those of the step. The data is gone through afresh each time, with the
- * model in inference mode.
+ * model in inference mode. Behind `averageWeights` it is the averaged weights that are validated.
  *
  * **Cost**: forward passes over the data and one device read. **Ownership**: takes and disposes the batches of `data`.
  *
@@ -40,7 +41,7 @@ export function validateEvery<T extends StepResult | TrainingEvent>(
   every: Live,
   data: EvaluationSource,
   metrics?: Metrics,
-): OperatorFunction<T, NoInfer<T> | ValidationEvent> {
+): OperatorFunction<T, Passed<T> | ValidationEvent> {
   const label = 'validateEvery: every';
   checkLive(every, label, assertPositiveInteger);
 
@@ -74,11 +75,12 @@ function validation(
       if (globalStep !== step.globalStep) throw new StaleStepError('validateEvery', step.globalStep, globalStep);
     };
     assertFresh();
-    return evaluateBatches(data, { model: run.model, loss: run.loss, metrics }).pipe(
+    return evaluateBatches(data, { model: run.averaged ?? run.model, loss: run.loss, metrics }).pipe(
       map((evaluation): ValidationEvent => {
         assertFresh();
         const { globalStep, epoch } = step;
-        return { type: 'validation', globalStep, epoch, ...evaluation, ema: {}, [RUN]: run };
+        const weights = run.averaged && { weights: 'averaged' as const };
+        return { type: 'validation', globalStep, epoch, ...evaluation, ema: {}, ...weights, [RUN]: run };
       }),
     );
   });

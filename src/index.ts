@@ -27,14 +27,19 @@ export { mergeReplicas, type MergeReplicasOptions } from '../operators/mergeRepl
 export { forward, type ForwardOptions } from '../operators/forward.js';
 export { backward } from '../operators/backward.js';
 export { accumulate, type AccumulateOptions } from '../operators/accumulate.js';
-export { skipNonFinite } from '../operators/skipNonFinite.js';
+export { skipNonFinite, type SkipNonFiniteOptions } from '../operators/skipNonFinite.js';
 export { clipByGlobalNorm } from '../operators/clipByGlobalNorm.js';
 export { clipByValue } from '../operators/clipByValue.js';
 export { optimizerStep } from '../operators/optimizerStep.js';
 export { trainStep, type TrainStepOptions } from '../operators/trainStep.js';
+export { averageWeights, type AverageWeightsOptions } from '../operators/averageWeights.js';
 export { validateEvery } from '../operators/validateEvery.js';
 export { readback, type ReadbackOptions } from '../operators/readback.js';
 export { ema, type EmaOptions } from '../operators/ema.js';
+export { reduceOnPlateau, type ReduceOnPlateauOptions } from '../operators/reduceOnPlateau.js';
+export { stopEarly, type StopEarlyOptions } from '../operators/stopEarly.js';
+export { untilMetric, type Goal } from '../operators/untilMetric.js';
+export { maxDuration } from '../operators/maxDuration.js';
 export { throughput } from '../operators/throughput.js';
 export { logEvery } from '../operators/logEvery.js';
 export { tee, type Sink } from '../operators/tee.js';
@@ -75,7 +80,16 @@ export { sgd, type SgdOptions } from './optim/sgd.js';
 
 // Values, events and errors
 export type { Batch, BatchValue, BatchValues, NdArray } from './core/batch.js';
-export type { EndEvent, MicroBatchValues, StepEvent, TrainingEvent, ValidationEvent } from './core/events.js';
+export type { Duration } from './core/duration.js';
+export type { EndReason } from './core/endReason.js';
+export type {
+  ChangeEvent,
+  EndEvent,
+  MicroBatchValues,
+  StepEvent,
+  TrainingEvent,
+  ValidationEvent,
+} from './core/events.js';
 export type { Evaluation, EvaluationSource } from './core/evaluateBatches.js';
 export type { Live, Schedule } from './core/live.js';
 export type { LossFunction } from './core/loss.js';

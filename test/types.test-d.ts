@@ -4,18 +4,25 @@ import { expectTypeOf, it } from 'vitest';
 import {
   accumulate,
   adam,
+  averageWeights,
   backward,
   ema,
   forward,
   fromPull,
   logEvery,
+  maxDuration,
   mse,
   optimizerStep,
   readback,
+  reduceOnPlateau,
+  stopEarly,
   train,
+  untilMetric,
   validateEvery,
   type Batch,
+  type ChangeEvent,
   type CustomModel,
+  type EndEvent,
   type GradientStep,
   type MicroStep,
   type StepEvent,
@@ -31,6 +38,18 @@ const stages = {
   steps: () => fromPull(batches).pipe(forward(model, mse), backward()),
   results: () => stages.steps().pipe(accumulate(4), optimizerStep(adam())),
   whole: () => stages.results().pipe(validateEvery(10, batches), readback(), ema('loss'), logEvery(10)),
+  ending: () =>
+    stages
+      .results()
+      .pipe(
+        averageWeights({ decay: 0.99 }),
+        validateEvery(10, batches),
+        reduceOnPlateau('validation.loss', { patience: 2 }),
+        stopEarly('validation.loss', { patience: 5 }),
+        readback(),
+        maxDuration('1h'),
+        untilMetric('loss', { atMost: 1 }),
+      ),
   trained: () =>
     train(model, batches, { loss: mse, optimizer: adam() }).pipe(validateEvery(10, batches), ema('loss'), logEvery(10)),
 };
@@ -39,6 +58,7 @@ it('infers every stage of a pipe', () => {
   expectTypeOf(stages.steps).returns.toEqualTypeOf<Observable<MicroStep>>();
   expectTypeOf(stages.results).returns.toEqualTypeOf<Observable<StepResult>>();
   expectTypeOf(stages.whole).returns.toEqualTypeOf<Observable<StepEvent | ValidationEvent>>();
+  expectTypeOf(stages.ending).returns.toEqualTypeOf<Observable<StepEvent | ValidationEvent | ChangeEvent | EndEvent>>();
   expectTypeOf(stages.trained).returns.toExtend<Observable<TrainingEvent>>();
   expectTypeOf(readback<StepResult>()).returns.toEqualTypeOf<Observable<StepEvent>>();
 });

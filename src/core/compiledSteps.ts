@@ -74,7 +74,7 @@ export function compiledSteps(
       };
       const finish = map(({ scale, ...full }: FullWindow): StepResult => {
         try {
-          const learningRate = rate.at(globalStep + 1);
+          const learningRate = rate.at(globalStep + 1) * (full[RUN]?.rate?.scale ?? 1);
           const scalars = step.finishWindow({ scale, learningRate, maxNorm: limit.at(globalStep + 1) });
           globalStep += 1;
           full.weights.updates += 1;

@@ -1,3 +1,4 @@
+import type { EndReason } from './endReason.js';
 import type { InRun } from './run.js';
 
 /** What one micro-batch gave, merged over all replicas. */
@@ -31,8 +32,8 @@ export interface StepEvent extends InRun {
   readonly ema: Readonly<Record<string, number>>;
   /** What `throughput` has added. */
   readonly samplesPerSecond?: number;
-  /** NaN or Infinity: in what, and whether the step was applied all the same. */
-  readonly nonFinite?: { readonly what: string; readonly action: 'skipped' | 'kept' };
+  /** NaN or Infinity: in what, and whether the step was applied all the same; `count` says how many steps of the run have been skipped by now. */
+  readonly nonFinite?: { readonly what: string; readonly action: 'skipped' | 'kept'; readonly count?: number };
 }
 
 /** A validation on the weights after `globalStep`. */
@@ -44,15 +45,26 @@ export interface ValidationEvent extends InRun {
   readonly metrics: Readonly<Record<string, number>>;
   readonly samples: number;
   readonly ema: Readonly<Record<string, number>>;
+  /** Given if the weights were not those that are trained, but their average (`averageWeights`). */
+  readonly weights?: 'averaged';
+}
+
+/** A hyper-parameter that was changed after `globalStep`, from the next step on. */
+export interface ChangeEvent extends InRun {
+  readonly type: 'change';
+  readonly globalStep: number;
+  readonly epoch: number;
+  readonly what: string;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** The end of a run that was asked to end: always the last event. */
-export interface EndEvent extends InRun {
+export type EndEvent = InRun & {
   readonly type: 'end';
   readonly globalStep: number;
   readonly epoch: number;
-  readonly reason: 'epochs' | 'steps' | 'until';
-}
+} & EndReason;
 
 /** What a run emits; an operator touches the kind it is about and passes the others through. */
-export type TrainingEvent = StepEvent | ValidationEvent | EndEvent;
+export type TrainingEvent = StepEvent | ValidationEvent | ChangeEvent | EndEvent;

@@ -3,6 +3,7 @@ import { Observable, Subject } from 'rxjs';
 import { disposeTensors } from './batch.js';
 import { ArgumentError, assertPositiveInteger } from './errors.js';
 import { countsIn } from './heldData.js';
+import type { EndReason } from './endReason.js';
 import { RUN, type InRun, type Run } from './run.js';
 import { puller, type Cursor, type Pulled } from './puller.js';
 import { runState } from './runState.js';
@@ -68,12 +69,15 @@ export function fromPull<T extends object>(
     const abort = new AbortController();
     const epochEnd$ = new Subject<void>();
     const waits = new Set<PromiseLike<unknown>>();
-    const { state, take } = runState(from?.stages);
+    const { state, take, close } = runState(from?.stages);
     let cursor: Cursor | undefined;
+    let ended: EndReason | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
     const run: Run = {
       epochEnd$,
       state,
+      end: (reason) => (ended ??= reason),
+      ended: () => ended,
       waitUntil: (promise) => {
         const wait: Promise<void> = Promise.resolve(promise)
           .then(noop, noop) // a stage reports its own error
@@ -90,15 +94,15 @@ export function fromPull<T extends object>(
     const emitAll = async (): Promise<void> => {
       let epoch = 0;
       let turn = performance.now();
-      for (;;) {
+      while (!ended) {
         const pulled = await (ahead.shift() ?? pull.next());
         if (epoch > 0 && pulled?.epoch !== epoch && !subscriber.closed) {
           epochEnd$.next();
           await settled();
         }
-        if (subscriber.closed) {
+        if (subscriber.closed || ended) {
           disposeTensors(pulled?.value);
-          return;
+          break;
         }
         if (!pulled) break;
         ({ epoch, cursor } = pulled);
@@ -111,14 +115,16 @@ export function fromPull<T extends object>(
           turn = performance.now();
         }
       }
-      if (cursor) cursor = { pass: cursor.pass + 1, given: 0 };
-      take(); // whoever still waits gets the end of the last epoch
+      if (subscriber.closed) return;
+      if (cursor) cursor = ended ? { ...cursor, given: cursor.given + 1 } : { pass: cursor.pass + 1, given: 0 };
+      take(); // whoever still waits gets the end
       subscriber.complete();
     };
     emitAll().catch((error: unknown) => subscriber.error(error));
 
     return () => {
       abort.abort();
+      close();
       pull.stop();
       ahead.forEach((pulled) => void pulled.then((result) => disposeTensors(result?.value), noop));
     };

@@ -86,6 +86,7 @@ function mergeRuns(steps: readonly MicroStep[], run: Run): Run {
   return {
     ...run,
     waitUntil: (promise) => steps.forEach((step) => waitUntil(step, promise)),
+    end: (reason) => steps.forEach((step) => step[RUN]?.end?.(reason)),
     epochEnd$: zip(ends).pipe(map(() => undefined)),
   };
 }

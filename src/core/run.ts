@@ -16,6 +16,7 @@ import {
 
 import { alongside } from './alongside.js';
 import { disposeTensors } from './batch.js';
+import type { EndReason } from './endReason.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
@@ -30,10 +31,18 @@ export interface Run {
   readonly waitUntil?: (promise: PromiseLike<unknown>) => void;
   /** Emits between two epochs and after the last, when nothing is under way. */
   readonly epochEnd$?: Observable<void>;
+  /** Makes the source complete, when all is done with the batch under way, as if it had no more; the first reason counts. */
+  readonly end?: (reason: EndReason) => void;
+  /** Why the source was made to complete, if it was. */
+  readonly ended?: () => EndReason | undefined;
   /** What can be saved of the run. */
   readonly state?: RunState;
   /** What `forward` was given; validation uses it. */
   readonly model?: Model;
+  /** The same model with averaged weights; validation prefers it. */
+  readonly averaged?: Model;
+  /** What learning rates are multiplied by from the next step on; whoever lowers it says so in a change event. */
+  readonly rate?: { scale: number };
   readonly loss?: LossFunction;
   readonly metrics?: Readonly<Record<string, Metric>>;
   /** The global step of the weights as they are now. */

@@ -52,13 +52,19 @@ function attempt(name: string, first: InRun, restore: () => unknown): void {
   }
 }
 
-/** The state of a run that goes on from a snapshot, or starts anew; `take` gives those who wait for a snapshot what is held now. */
+/**
+ * The state of a run that goes on from a snapshot, or starts anew.
+ *
+ * `take` gives those who wait for a snapshot what is held now; after `close` there are no more, and who waits is told.
+ */
 export function runState(from: Readonly<Record<string, Held>> = {}): {
   readonly state: RunState;
   readonly take: () => void;
+  readonly close: () => void;
 } {
   const stages = new Map<string, () => Holding>();
-  let waiting: ((snapshot: RunSnapshot) => void)[] = [];
+  let waiting: { resolve: (snapshot: RunSnapshot) => void; reject: (error: unknown) => void }[] = [];
+  let closed = false;
   /** Two stages of a name are told apart by their order. */
   const unused = (name: string): string => {
     let free = name;
@@ -85,12 +91,27 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
         stages.set(own, holding);
         return Object.hasOwn(from, own) ? from[own] : undefined;
       },
-      snapshot: () => new Promise((resolve) => waiting.push(resolve)),
+      snapshot: () => {
+        const snapshot = new Promise<RunSnapshot>((resolve, reject) =>
+          closed ? reject(tooLate()) : waiting.push({ resolve, reject }),
+        );
+        snapshot.catch(() => undefined); // whoever waits reports it, at once or later
+        return snapshot;
+      },
     },
     take: () => {
       const answered = waiting;
       waiting = [];
-      for (const resolve of answered) resolve(copied());
+      for (const { resolve } of answered) resolve(copied());
+    },
+    close: () => {
+      closed = true;
+      for (const { reject } of waiting) reject(tooLate());
+      waiting = [];
     },
   };
+}
+
+function tooLate(): CheckpointError {
+  return new CheckpointError('a snapshot must be taken between two batches, the run was stopped before');
 }

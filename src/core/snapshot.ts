@@ -24,7 +24,7 @@ export type RunSnapshot = Readonly<Record<string, Holding & Held>>;
 export interface RunState {
   /** Takes part under a name, and gets back what the stage held in the snapshot that the run goes on from. */
   join(name: string, holding: () => Holding): Held | undefined;
-  /** Copies what everything in the run holds, as soon as nothing is under way; never settles if no batch follows. */
+  /** Copies what everything in the run holds, as soon as nothing is under way; rejects if the run is stopped before. */
   snapshot(): Promise<RunSnapshot>;
 }
 

@@ -63,6 +63,8 @@ export interface GradientStep extends InRun {
   readonly gradientNorm?: tf.Scalar;
   /** Whether losses and gradients are all finite (1 or 0), once `skipNonFinite` has computed it. */
   readonly finite?: tf.Scalar;
+  /** How many steps in a row may be skipped until the run errors, if `skipNonFinite` was given it. */
+  readonly giveUpAfter?: number;
 }
 
 /** An optimizer step that has been taken; its numbers are still on the device. Owns its scalars. */

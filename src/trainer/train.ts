@@ -1,13 +1,15 @@
-import { concatWith, defer, identity, isObservable, of, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
+import { concatWith, defer, identity, isObservable, of, takeUntil, tap, type Observable } from 'rxjs';
 
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
 import { assignArrays } from '../core/arrays.js';
 import type { Batch } from '../core/batch.js';
 import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
+import type { EndReason } from '../core/endReason.js';
 import type { EndEvent, TrainingEvent } from '../core/events.js';
 import { fromPull } from '../core/fromPull.js';
 import type { Model } from '../core/model.js';
+import { RUN, type Run } from '../core/run.js';
 import type { Checkpoint } from '../core/snapshot.js';
 import type { EpochSource } from '../core/source.js';
 
@@ -62,18 +64,27 @@ export function train(model: Model, batches: EpochSource<Batch>, options: TrainO
 
   return defer(() => {
     const { globalStep: begin = 0, epoch = 1, stages: saved } = from ?? {};
-    let end: EndEvent = { type: 'end', globalStep: begin, epoch: Math.min(epoch, epochs), reason: 'epochs' };
+    let at = { globalStep: begin, epoch: Math.min(epoch, epochs) };
+    let run: Run = {};
+    let reason: EndReason | undefined;
+    const end$ = defer(() =>
+      of<EndEvent>({ type: 'end', ...at, ...(reason ?? run.ended?.() ?? { reason: 'epochs' }) }),
+    );
     if (saved) assignArrays(model, saved['model']?.arrays ?? {}); // also if nothing is left to train
+    if (steps !== undefined && begin >= steps) {
+      reason = { reason: 'steps' };
+      return end$;
+    }
     return batch$.pipe(
       stages,
       readback(),
-      tap(
-        ({ globalStep, epoch }) =>
-          (end = { ...end, globalStep, epoch, reason: globalStep === steps ? 'steps' : 'epochs' }),
-      ),
-      steps ? takeWhile(({ globalStep }) => globalStep < steps, true) : identity,
-      until ? takeUntil(until.pipe(tap(() => (end = { ...end, reason: 'until' })))) : identity,
-      concatWith(defer(() => of(end))),
+      tap(({ globalStep, epoch, [RUN]: its = {} }) => {
+        at = { globalStep, epoch };
+        run = its;
+        if (steps !== undefined && globalStep >= steps) run.end?.({ reason: 'steps' });
+      }),
+      until ? takeUntil(until.pipe(tap(() => (reason = { reason: 'until' })))) : identity,
+      concatWith(end$),
     );
   });
 }

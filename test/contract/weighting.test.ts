@@ -70,7 +70,7 @@ describe('C3: ema is fed by every micro-batch value, in order', () => {
 
     expect(events.map(({ nonFinite }) => nonFinite)).toStrictEqual([
       undefined,
-      { what: 'loss', action: 'skipped' },
+      { what: 'loss', action: 'skipped', count: 1 },
       undefined,
     ]);
     expect(events[1]!.loss).toBeNaN();

@@ -114,6 +114,11 @@ const cases: Record<string, Case> = {
     value: (n) => stepResult({ globalStep: n + 1 }),
     throwing: () => operators.validateEvery(boom, NEVER),
   },
+  averageWeights: {
+    operator: () => operators.averageWeights({ decay: 0.5 }),
+    value: (n) => stepResult({ weights, globalStep: n + 1 }),
+    throwing: () => operators.averageWeights({ decay: boom }),
+  },
   readback: {
     operator: () => operators.readback(2),
     value: (n) => stepResult({ globalStep: n + 1 }),
@@ -127,6 +132,13 @@ const cases: Record<string, Case> = {
     value: (n) => stepEvent(n + 1),
     throwing: () => operators.ema('loss', { alpha: boom }),
   },
+  reduceOnPlateau: {
+    operator: () => operators.reduceOnPlateau('loss', { patience: 1000 }),
+    value: (n) => stepEvent(n + 1),
+  },
+  stopEarly: { operator: () => operators.stopEarly('loss', { patience: 1000 }), value: (n) => stepEvent(n + 1) },
+  untilMetric: { operator: () => operators.untilMetric('loss', { atLeast: 1 }), value: (n) => stepEvent(n + 1) },
+  maxDuration: { operator: () => operators.maxDuration('1h'), value: (n) => stepEvent(n + 1) },
   throughput: { operator: () => operators.throughput(), value: (n) => stepEvent(n + 1) },
   logEvery: {
     operator: () => operators.logEvery(1),

@@ -1,4 +1,4 @@
-import { NEVER, of, Subject } from 'rxjs';
+import { NEVER, of, Subject, tap } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { mergeReplicas } from '../../operators/mergeReplicas.js';
@@ -138,6 +138,22 @@ describe('mergeReplicas', () => {
     sources[1]!.next(inRun('b', step(1, 1)));
     await Promise.resolve();
     expect(waits.sort()).toStrictEqual(['a', 'a free', 'b', 'b free']);
+  });
+
+  it('ends every source when what comes behind ends the run', () => {
+    const ended: string[] = [];
+    const inRun = (name: string): MicroStep => ({
+      ...step(1, 1),
+      [RUN]: { end: ({ reason }) => void ended.push(`${name} ${reason}`) },
+    });
+    mergeReplicas([of(inRun('a')), of(inRun('b'))])
+      .pipe(
+        tap((merged) => merged[RUN]!.end!({ reason: 'steps' })),
+        numbersOf(),
+      )
+      .subscribe();
+
+    expect(ended).toStrictEqual(['a steps', 'b steps']);
   });
 
   it('says the oldest weights that its gradients come from', () => {

@@ -134,8 +134,8 @@ describe('readback', () => {
     expect(seen).toStrictEqual([
       { what: 'loss', action: 'kept' },
       undefined,
-      { what: 'loss', action: 'skipped' },
-      { what: 'gradients', action: 'skipped' },
+      { what: 'loss', action: 'skipped', count: 1 },
+      { what: 'gradients', action: 'skipped', count: 2 },
       undefined,
       { what: 'gradients', action: 'kept' },
     ]);

@@ -128,11 +128,34 @@ schedules = {
     "exponential": rates(lambda opt: s.ExponentialLR(opt, 0.9), 10),
 }
 
+
+
+def plateau(values, rate=0.8, **options):
+    """The learning rate after each value of a metric; gradstream's patience is one more than PyTorch's."""
+    optimizer = o.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
+    scheduler = s.ReduceLROnPlateau(optimizer, threshold_mode="abs", eps=0.0, **options)
+    after = []
+    for value in values:
+        scheduler.step(value)
+        after.append(optimizer.param_groups[0]["lr"])
+    given = {"factor": options["factor"], "patience": options["patience"] + 1, "minDelta": options["threshold"], "mode": options["mode"]}
+    return {"values": values, "rate": rate, "options": {**given, "minRate": options.get("min_lr", 0)}, "after": after}
+
+
+losses = [round(1 / (1 + 0.3 * i) + 0.2 * math.sin(2.1 * i), 6) for i in range(40)]
+plateaus = [
+    plateau(losses, mode="min", factor=0.5, patience=2, threshold=0.01),
+    plateau(losses, mode="min", factor=0.1, patience=0, threshold=0.0, min_lr=1e-3),
+    plateau([-x for x in losses], mode="max", factor=0.3, patience=4, threshold=0.05, min_lr=0.02),
+    plateau([0.5, math.nan, 0.4, math.nan, math.nan, 0.3, 0.35, 0.31], mode="min", factor=0.5, patience=1, threshold=0.0),
+]
+
 out = {
     "torch": torch.__version__,
     "slots": [{"name": name, "shape": list(shape), "size": SIZES[name]} for name, shape in SHAPES.items()],
     "optimizers": {name: record(make) for name, make in optimizers.items()},
     "schedules": schedules,
+    "plateaus": [{**each, "values": [None if math.isnan(x) else x for x in each["values"]]} for each in plateaus],
 }
 path = pathlib.Path(__file__).with_name("vectors.json")
 path.write_text(json.dumps(out) + "\n")

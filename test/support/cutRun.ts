@@ -2,16 +2,21 @@ import * as tf from '@tensorflow/tfjs';
 import { lastValueFrom, pipe, tap, type OperatorFunction } from 'rxjs';
 import { expect } from 'vitest';
 
+import { averageWeights } from '../../operators/averageWeights.js';
 import { ema } from '../../operators/ema.js';
+import { maxDuration } from '../../operators/maxDuration.js';
 import { readback } from '../../operators/readback.js';
+import { reduceOnPlateau } from '../../operators/reduceOnPlateau.js';
+import { stopEarly } from '../../operators/stopEarly.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
 import { validateEvery } from '../../operators/validateEvery.js';
 import type { Batch } from '../../src/core/batch.js';
-import type { TrainingEvent } from '../../src/core/events.js';
+import type { ChangeEvent, TrainingEvent, ValidationEvent } from '../../src/core/events.js';
 import { fromPull } from '../../src/core/fromPull.js';
 import { RUN, type InRun } from '../../src/core/run.js';
 import { readSnapshot } from '../../src/core/readSnapshot.js';
 import type { Held } from '../../src/core/snapshot.js';
+import type { StepResult } from '../../src/core/values.js';
 import { batch } from '../../src/data/batch.js';
 import { fromArrays } from '../../src/data/fromArrays.js';
 import { shuffle } from '../../src/data/shuffle.js';
@@ -84,21 +89,32 @@ const options = (more: Partial<TrainStepOptions> = {}): TrainStepOptions => ({
   metrics: { bias: (_: unknown, predictions: unknown) => tf.mean(predictions as tf.Tensor, -1) },
   ...more,
 });
+/** Everything that controls a run: the weights averaged, the learning rate lowered after each validation, the end after five steps that are no better. */
+const controlled = pipe(
+  averageWeights<StepResult>({ decay: (step) => Math.min(0.9, step / 4) }),
+  validateEvery(2, held),
+  reduceOnPlateau('validation.loss', { patience: 1, factor: 0.5, minDelta: 100 }),
+  readback<StepResult | ValidationEvent | ChangeEvent>(),
+  maxDuration<TrainingEvent>('1h'),
+  stopEarly<TrainingEvent>('loss', { patience: 4, minDelta: 100 }),
+);
 const behind = pipe(ema<TrainingEvent>('loss', { alpha: 0.3 }), ema<TrainingEvent>('validation.loss', { alpha: 0.5 }));
 
-/** Two runs to be cut: read step by step, and every third step with the check for what is not finite. */
+/** Runs to be cut: read step by step, every third step with the check for what is not finite, and one that ends itself before its 15th micro-batch. */
 export function stagesToCut(compile: boolean): Record<string, (model: tf.LayersModel) => Stage> {
   return {
     'in one stage': (model) => pipe(trainStep(model, options({ compile })), validateEvery(2, held), readback(), behind),
     'read every third step': (model) =>
       pipe(trainStep(model, options({ compile, skipNonFinite: true })), validateEvery(2, held), readback(3), behind),
+    'that ends itself': (model) => pipe(trainStep(model, options({ compile })), controlled, behind),
   };
 }
 
 /** Expects that a run which is cut, at every micro-step or at some, and goes on from there, gives the same events and weights, bit for bit. */
 export async function expectToGoOn(stages: (model: tf.LayersModel) => Stage, every = 1): Promise<void> {
   const whole = await run(stages);
-  expect(whole.cuts).toHaveLength(EPOCHS * PER_EPOCH);
+  const ended = whole.events.at(-1)?.type === 'end';
+  expect(whole.cuts).toHaveLength(ended ? 14 : EPOCHS * PER_EPOCH);
   // The last is the end: nothing is left to go on with.
   for (const { events, held: from } of whole.cuts.slice(0, -1).filter((_, i) => i % every === 0)) {
     const rest = await run(stages, from);
