@@ -75,7 +75,14 @@ export { sgd, type SgdOptions } from './optim/sgd.js';
 
 // Values, events and errors
 export type { Batch, BatchValue, BatchValues, NdArray } from './core/batch.js';
-export type { EndEvent, MicroBatchValues, StepEvent, TrainingEvent, ValidationEvent } from './core/events.js';
+export type {
+  CheckpointEvent,
+  EndEvent,
+  MicroBatchValues,
+  StepEvent,
+  TrainingEvent,
+  ValidationEvent,
+} from './core/events.js';
 export type { Evaluation, EvaluationSource } from './core/evaluateBatches.js';
 export type { Live, Schedule } from './core/live.js';
 export type { LossFunction } from './core/loss.js';

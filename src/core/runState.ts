@@ -29,13 +29,18 @@ export function takesPart<T extends InRun>(
     });
 }
 
-/** The state of a run that goes on from a snapshot, or starts anew; `take` gives those who wait for a snapshot what is held now. */
+/**
+ * The state of a run that goes on from a snapshot, or starts anew. `take` gives those who wait for a snapshot what is held now, `close` tells those who
+ * wait, and will ask, that there is none.
+ */
 export function runState(from: Readonly<Record<string, Held>> = {}): {
   readonly state: RunState;
   readonly take: () => void;
+  readonly close: () => void;
 } {
   const stages = new Map<string, () => Holding>();
-  let waiting: ((snapshot: RunSnapshot) => void)[] = [];
+  const waiting: ((snapshot: RunSnapshot | undefined) => void)[] = [];
+  let closed = false;
   /** Two stages of a name are told apart by their order. */
   const unused = (name: string): string => {
     let free = name;
@@ -62,12 +67,12 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
         stages.set(own, holding);
         return from[own];
       },
-      snapshot: () => new Promise((resolve) => waiting.push(resolve)),
+      snapshot: () => (closed ? Promise.resolve(undefined) : new Promise((resolve) => waiting.push(resolve))),
     },
-    take: () => {
-      const answered = waiting;
-      waiting = [];
-      for (const resolve of answered) resolve(copied());
+    take: () => waiting.splice(0).forEach((resolve) => resolve(copied())),
+    close: () => {
+      closed = true;
+      waiting.splice(0).forEach((resolve) => resolve(undefined));
     },
   };
 }

@@ -1,4 +1,4 @@
-import { concatWith, defer, identity, isObservable, of, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
+import { concatWith, defer, EMPTY, isObservable, merge, of, Subject, tap, type Observable } from 'rxjs';
 
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
@@ -19,7 +19,7 @@ export interface TrainOptions extends TrainStepOptions {
   readonly steps?: number;
   /** Goes on from there, with the same model, data and options; see `checkpointEvery` and `latest`. */
   readonly from?: Checkpoint | undefined;
-  /** Ends the run when it emits: a button, a timer, Ctrl-C. */
+  /** Ends the run when it emits, between two micro-batches: a button, a timer, Ctrl-C. What is under way is finished, snapshots included. */
   readonly until?: Observable<unknown>;
 }
 
@@ -48,28 +48,34 @@ export interface TrainOptions extends TrainStepOptions {
  * @throws {@link ArgumentError} and {@link ModelError} at once, for what can never be valid; errors with what its stages do.
  */
 export function train(model: Model, batches: EpochSource<Batch>, options: TrainOptions): Observable<TrainingEvent> {
-  const { steps, until, from } = options;
+  const { steps, until = EMPTY, from } = options;
   if (steps !== undefined) assertPositiveInteger(steps, 'train: steps');
-  if (until !== undefined && !isObservable(until))
-    throw new ArgumentError(`train: until must be an Observable, received ${String(until)}`);
-  const epochs = options.epochs ?? (steps || until ? Infinity : 1);
-  const batch$ = fromPull(batches, { epochs, ...(from && { from }) });
+  if (!isObservable(until)) throw new ArgumentError(`train: until must be an Observable, received ${String(until)}`);
+  const epochs = options.epochs ?? (steps || options.until ? Infinity : 1);
+  if (epochs !== Infinity) assertPositiveInteger(epochs, 'train: epochs');
   const stages = trainStep(model, options);
 
   return defer(() => {
     const { globalStep: begin = 0, epoch = 1, stages: saved } = from ?? {};
-    let end: EndEvent = { type: 'end', globalStep: begin, epoch: Math.min(epoch, epochs), reason: 'epochs' };
+    let end = { globalStep: begin, epoch: Math.min(epoch, epochs) };
+    let wasAsked = false;
+    const isEnough = (globalStep: number): boolean => steps !== undefined && globalStep >= steps;
+    const ending = (): EndEvent => {
+      const reason = isEnough(end.globalStep) ? 'steps' : wasAsked ? 'until' : 'epochs';
+      return { type: 'end', ...end, reason };
+    };
     if (saved) assignArrays(allVariablesOf(model), saved['model']?.arrays ?? {}); // also if nothing is left to train
-    return batch$.pipe(
+    if (isEnough(begin)) return of(ending());
+    const enough$ = new Subject<void>();
+    const asked$ = until.pipe(tap(() => (wasAsked = true)));
+    return fromPull(batches, { epochs, until: merge(enough$, asked$), ...(from && { from }) }).pipe(
       stages,
       readback(),
-      tap(
-        ({ globalStep, epoch }) =>
-          (end = { ...end, globalStep, epoch, reason: globalStep === steps ? 'steps' : 'epochs' }),
-      ),
-      steps ? takeWhile(({ globalStep }) => globalStep < steps, true) : identity,
-      until ? takeUntil(until.pipe(tap(() => (end = { ...end, reason: 'until' })))) : identity,
-      concatWith(defer(() => of(end))),
+      tap(({ globalStep, epoch }) => {
+        end = { globalStep, epoch };
+        if (isEnough(globalStep)) enough$.next();
+      }),
+      concatWith(defer(() => of(ending()))),
     );
   });
 }

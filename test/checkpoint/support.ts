@@ -25,10 +25,20 @@ export function network(): tf.LayersModel {
 }
 
 /** 11 micro-batches an epoch, windows of 4: each epoch ends in mid-window. */
-export function runOf(model: tf.LayersModel, epochs: number, from?: Checkpoint): Observable<TrainingEvent> {
+export function runOf(
+  model: tf.LayersModel,
+  epochs: number,
+  from?: Checkpoint,
+  onBatch: () => unknown = () => undefined,
+): Observable<TrainingEvent> {
   const all = samples(32);
   const data = fromArrays({ xs: all.map(({ x }) => x), ys: all.map(({ y }) => [y]) });
-  const source = (epoch: number): AsyncIterable<Batch> => data.pipe(shuffle({ seed: 5, epoch }), batch(3));
+  const source = async function* (epoch: number): AsyncIterable<Batch> {
+    for await (const each of data.pipe(shuffle({ seed: 5, epoch }), batch(3))) {
+      onBatch();
+      yield each;
+    }
+  };
   return train(model, source, { loss: mse, optimizer: adamw({ learningRate: 0.02 }), accumulate: 4, epochs, from });
 }
 

@@ -64,7 +64,7 @@ async function run(stages: (model: tf.LayersModel) => Stage, from?: Record<strin
     reading.push(
       state.snapshot().then(async (snapshot) => {
         const index = taken++;
-        const { mark: _, ...held } = (await readSnapshot(snapshot)).stages;
+        const { mark: _, ...held } = (await readSnapshot(snapshot!)).stages;
         cuts[index] = { events: marks[index]!, held: structuredClone(held) };
       }),
     );
