@@ -17,10 +17,11 @@ import type { Task } from './program.js';
 
 /** Every kill costs the start of a process. */
 const KILLS = process.env['CI'] ? 50 : 5;
-/** A few steps for each life, and some for the last. */
-const STEPS = 6 * KILLS + 20;
-/** How long a process may live once it has begun to train; a step and its checkpoint take some 5 ms. */
-const LONGEST_MS = 60;
+/** A process is killed so many events after it has begun to train at most, and so many milliseconds; a step and its checkpoint take a few. */
+const MOST_EVENTS = 10;
+const MOST_MS = 8;
+/** More than all lives can take, and some for the last. */
+const STEPS = MOST_EVENTS * KILLS + 20;
 
 let place: string;
 const children = new Set<ChildProcess>();
@@ -41,7 +42,7 @@ beforeAll(async () => {
 afterEach(() => children.forEach((child) => child.kill('SIGKILL')));
 afterAll(() => rmSync(place, { recursive: true }));
 
-function start(task: Task): { child: ChildProcess; isReady: Promise<unknown>; ended: Promise<number | string> } {
+function start(task: Task) {
   const child = spawn(process.execPath, [join(place, 'program.mjs'), JSON.stringify(task)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_OPTIONS: '' },
@@ -49,7 +50,14 @@ function start(task: Task): { child: ChildProcess; isReady: Promise<unknown>; en
   children.add(child);
   const closed = once(child, 'close') as Promise<[number | null, string | null]>;
   const ended = closed.then(([code, signal]) => (children.delete(child), signal ?? code!));
-  return { child, isReady: Promise.race([once(child.stdout!, 'data'), ended]), ended };
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  /** Resolves when it has begun to train, and so many events have come; or when it has ended. */
+  const hasSent = async (events: number): Promise<void> => {
+    while (output.length < 'ready\n'.length + events && children.has(child))
+      await Promise.race([once(child.stdout, 'data'), ended]);
+  };
+  return { child, hasSent, ended };
 }
 
 const folder = (): string => mkdtempSync(join(place, 'run-'));
@@ -75,11 +83,11 @@ describe('a process that trains and saves', () => {
       let [kills, unfinished] = [0, 0];
       while (kills < KILLS) {
         const whenBusy = kills % 3 === 2 ? 'latest' : 'wait';
-        const { child, isReady, ended } = start({ folder: run, steps: STEPS, every: 1, whenBusy });
-        await isReady;
-        await wait(LONGEST_MS * random.nextFloat());
+        const { child, hasSent, ended } = start({ folder: run, steps: STEPS, every: 1, whenBusy });
+        await hasSent(Math.floor(MOST_EVENTS * random.nextFloat()));
+        await wait(MOST_MS * random.nextFloat());
         child.kill('SIGKILL');
-        expect(await ended, 'the steps must outlast the kills').toBe('SIGKILL');
+        expect(await ended).toBe('SIGKILL');
         kills += 1;
         const left = readdirSync(join(run, 'checkpoints'));
         if (left.some((name) => name.startsWith('.'))) unfinished += 1;
@@ -103,9 +111,8 @@ describe('a process that trains and saves', () => {
   it('saves and ends by itself on a signal, and goes on from there', async () => {
     const run = folder();
     const task: Task = { folder: run, steps: 1e9, every: 1e9, whenBusy: 'latest' };
-    const { child, isReady, ended } = start(task);
-    await isReady;
-    await vi.waitFor(() => expect(stepsIn(run).length).toBeGreaterThan(3), 10_000);
+    const { child, hasSent, ended } = start(task);
+    await hasSent(4);
     child.kill('SIGTERM');
     expect(await ended).toBe(0);
     const [checkpoint, end] = eventsIn(run).slice(-2);
@@ -122,9 +129,8 @@ describe('a process that trains and saves', () => {
 
   it('ends at once on a second signal, even if the store never finishes', async () => {
     const run = folder();
-    const { child, isReady, ended } = start({ folder: run, steps: 1e9, every: 1, whenBusy: 'latest', stuck: true });
-    await isReady;
-    await vi.waitFor(() => expect(stepsIn(run).length).toBeGreaterThan(3), 10_000);
+    const { child, hasSent, ended } = start({ folder: run, steps: 1e9, every: 1, whenBusy: 'latest', stuck: true });
+    await hasSent(4);
     child.kill('SIGTERM');
     let steps = -1;
     // It has heeded the first when no further step comes.

@@ -70,7 +70,10 @@ train(model as never, (epoch) => data.pipe(shuffle({ seed: 1, epoch }), batch(3)
 })
   .pipe(checkpointEvery(every, store, { keep: 2, whenBusy, on: signal$ }))
   .subscribe({
-    next: (event) => appendFileSync(join(folder, 'events.jsonl'), `${JSON.stringify(event)}\n`),
+    next: (event) => {
+      appendFileSync(join(folder, 'events.jsonl'), `${JSON.stringify(event)}\n`);
+      process.stdout.write('.');
+    },
     error: (error: unknown) => {
       throw error;
     },
