@@ -17,7 +17,8 @@ import { alongside } from '../core/alongside.js';
 import { disposeTensors } from '../core/batch.js';
 import { ArgumentError, assertPositiveInteger, StaleStepError } from '../core/errors.js';
 import type { CheckpointEvent, TrainingEvent } from '../core/events.js';
-import { END, EPOCH_END, RUN, withEnds } from '../core/run.js';
+import { nextTurn } from '../core/nextTurn.js';
+import { END, EPOCH_END, RUN, waitUntil, withEnds } from '../core/run.js';
 import { takesPart } from '../core/runState.js';
 import type { StepResult } from '../core/values.js';
 import { betterThan, checkBest, type Best, type BestOptions } from './best.js';
@@ -95,24 +96,25 @@ export function checkpointEvery<T extends StepResult | TrainingEvent>(
       let owed = 0;
       let isDemanded = false;
 
-      const save = (reason: CheckpointEvent['reason'], more = { best: false, skipped: 0 }): void => {
-        if (newest) order(newest, { reason, epoch: newest.epoch, ...more });
+      const save = (reason: CheckpointEvent['reason'], best = false): void => {
+        if (!newest) return;
+        order(newest, { reason, epoch: newest.epoch, best, skipped: Math.max(0, owed - 1) });
+        owed = 0;
       };
       const look = (value: T): void => {
         newest = value;
+        // A source that is always ready would leave reading and writing no turn.
+        if (isBusy()) waitUntil(value, nextTurn());
         if (isDemanded) demand();
         const better = criterion && betterThan(best, value, criterion);
         const isStep = !('type' in value) || value.type === 'step';
         if (isStep && due.isDue(value.globalStep)) owed += 1;
         const isNow = isStep && owed > 0 && (whenBusy === 'wait' || !isBusy());
         if (isNow || better) assertFresh(value);
-        if (isNow) {
-          save(due.reason, { best: false, skipped: owed - 1 });
-          owed = 0;
-        }
+        if (isNow) save(due.reason);
         if (!better) return;
         best = better;
-        save('best', { best: true, skipped: 0 });
+        save('best', true);
       };
       const demand = (): void => {
         isDemanded = !newest;

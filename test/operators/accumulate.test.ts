@@ -179,7 +179,7 @@ describe('accumulate', () => {
       const epochEnd$ = new Subject<void>();
       const source = new Subject<ReturnType<typeof step>>();
       const seen: number[][] = [];
-      let ended: 'over' | 'stopped' | undefined;
+      let ended: 'over' | 'stopped' | undefined = undefined;
       source
         .pipe(accumulate(remainder === 'carry' ? 2 : 3, { remainder }), numbersOf())
         .subscribe(({ losses }) => seen.push(losses));
