@@ -1,4 +1,4 @@
-// Speed and memory, side by side in one run: `npm run bench [-- models [engine [rounds]]]`, as in `npm run bench -- tiny,deep,memory wasm 5`.
+// Speed and memory, side by side in one run: `npm run bench [-- models [engine [rounds]]]`, as in `npm run bench -- tiny,deep,memory,checkpoint wasm 5`.
 //
 // First every contender takes the same 12 steps from the same weights, and its losses must be those of the loop by hand: so the same work is timed.
 // Then every round times each contender once, in turn, so that a machine that slows down slows all of them; a ratio is the median of the rounds' ratios.
@@ -54,7 +54,8 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-const checkpoints = names.includes('checkpoint') ? await checkpointCost(chosen, Number(rounds)) : {};
+const checkpoints =
+  names.includes('checkpoint') && Number(rounds) > 0 ? await checkpointCost(chosen, Number(rounds)) : {};
 const others = { ...checkpoints, ...(names.includes('memory') ? await measureMemory() : {}) };
 if (rows.length > 0 && Number(rounds) > 0) {
   const where = [cpus()[0]!.model.trim(), `${cpus().length} cores`, chosen.about, peers.about];
