@@ -237,10 +237,13 @@ describe('fromPull', () => {
     it('are none if the run is cut off before, and afterwards', async () => {
       const item = await firstValueFrom(fromPull([{ n: 1 }, { n: 2 }]));
       expect(await item[RUN]!.state!.snapshot()).toBeUndefined();
-      const asked = lastValueFrom(
-        fromPull([{ n: 1 }, { n: 2 }]).pipe(map((each) => each[RUN]!.state!.snapshot()), take(1)),
-      ); // prettier-ignore
-      expect(await await asked).toBeUndefined();
+      const [asked] = await lastValueFrom(
+        fromPull([{ n: 1 }, { n: 2 }]).pipe(
+          map((each) => [each[RUN]!.state!.snapshot()]),
+          take(1),
+        ),
+      );
+      expect(await asked).toBeUndefined();
     });
 
     it('may be asked for at the last moment, when the source says that it ends', async () => {
