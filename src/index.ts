@@ -84,6 +84,7 @@ export type { Duration } from './core/duration.js';
 export type { EndReason } from './core/endReason.js';
 export type {
   ChangeEvent,
+  CheckpointEvent,
   EndEvent,
   MicroBatchValues,
   StepEvent,

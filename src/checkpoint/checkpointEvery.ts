@@ -1,84 +1,155 @@
-import { concatWith, defer, from, ignoreElements, mergeMap, Subject, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  concatWith,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  isObservable,
+  of,
+  tap,
+  type Observable,
+  type OperatorFunction,
+} from 'rxjs';
 
 import { alongside } from '../core/alongside.js';
 import { disposeTensors } from '../core/batch.js';
-import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
-import type { TrainingEvent } from '../core/events.js';
-import { readSnapshot } from '../core/readSnapshot.js';
-import { RUN } from '../core/run.js';
-import type { RunSnapshot } from '../core/snapshot.js';
-import { toFiles } from './files.js';
+import { ArgumentError, assertPositiveInteger, StaleStepError } from '../core/errors.js';
+import type { CheckpointEvent, TrainingEvent } from '../core/events.js';
+import { nextTurn } from '../core/nextTurn.js';
+import { END, EPOCH_END, RUN, waitUntil, withEnds } from '../core/run.js';
+import { takesPart } from '../core/runState.js';
+import type { StepResult } from '../core/values.js';
+import { betterThan, checkBest, type Best, type BestOptions } from './best.js';
+import { cadence, checkEvery, type Every } from './cadence.js';
+import { saves } from './saves.js';
 import type { CheckpointStore } from './store.js';
 
 /** Options of {@link checkpointEvery}. */
 export interface CheckpointOptions {
   /** How many of the newest are kept; 3 unless given. */
   readonly keep?: number;
+  /** Saves whenever a metric is better than ever, and keeps the best beside the newest. */
+  readonly best?: BestOptions;
+  /** Saves whenever it emits. */
+  readonly on?: Observable<unknown>;
+  /**
+   * What to do if one is due while another is being written: with 'latest', which is meant unless given, training goes on and the newest weights are
+   * saved as soon as the store is free; with 'wait' training waits, so that each is made.
+   */
+  readonly whenBusy?: 'latest' | 'wait';
 }
 
 /**
- * Saves the run after every `steps` optimizer steps, so that it can go on from there.
+ * Saves the run every so many steps, every so often or at the end of each epoch, so that it can go on from there.
  *
- * Training waits only until everything has been copied on the device; reading and writing go on beside it. Checkpoints are written one after the
- * other, and the run ends when the last of them has been.
+ * Training waits only until everything has been copied on the device; reading and writing go on beside it.
  *
  * ```text
- * source:  --1--2--3--4--|
+ * source:  --1--2-----3--4-----(E|)        a write takes 2 frames
  *             checkpointEvery(2, store)
- * output:  --1--2--3--4-----|
- * store:   ------2-------4--          made before the next micro-batch, whole or not at all
+ * output:  --1--2-C---3--4-D---(E|)        C.globalStep = 2   D.globalStep = 4
  * ```
  *
- * What is saved: the weights, and what every stage holds (the optimizer's state, the half-filled window, averages, the source's cursor).
+ * What is saved: the weights, and what every stage holds (the optimizer's state, the half-filled window, averages, the source's cursor), as it is
+ * between two batches; of an epoch's end, between the two epochs. At the end of the run its last state is saved, so that a finished run has nothing left
+ * to do if it is started again. An event tells of each checkpoint once the store has it for good; the run's end event, and its completion, come after the
+ * last of them. A time that has passed is heeded at the next step.
  *
- * **Memory**: a copy of weights and state until it is written.
- * **Ownership**: touches no tensor of the events.
+ * Only steps and times are put off while the store is busy (`whenBusy`; `skipped` in the event counts them); epochs, `best` and `on` make training wait.
+ * Which is the best is saved, too, and known again in a run that goes on. Works on steps before and behind `readback`, as long as the weights are still
+ * those of the step. Unsubscribing ends without a further checkpoint; what is being written is finished.
+ *
+ * **Memory**: one copy of weights and state on the device, and two on the host, until it is written. **Cost**: one device read of all of it.
+ * **Ownership**: touches no tensor of the values.
  *
  * @example
  * ```ts
- * train(model, batches, { loss: mse, optimizer: adam() }).pipe(checkpointEvery(100, memoryStore(), { keep: 2 })).subscribe();
+ * train(model, batches, { loss: mse, optimizer: adam(), epochs: 9 })
+ *   .pipe(validateEvery(100, held), checkpointEvery('10min', memoryStore(), { best: { metric: 'validation.loss', mode: 'min' } }))
+ *   .subscribe();
  * ```
  *
- * @param steps - Optimizer steps from one to the next; a positive integer.
- * @throws {@link ArgumentError} at once, if `steps` or `keep` is no positive integer.
- * Errors with what the store says, and with {@link ArgumentError} if the events come from no run.
+ * @param every - Steps from one to the next (a positive integer, a schedule, or an Observable), a time such as '30s', '10min' or '2h', or 'epoch'.
+ * @throws {@link ArgumentError} at once, for what can never be valid. Errors with it, if the values come from no run, or have no such metric.
+ * Errors with {@link StaleStepError}, if the weights have moved on, and with what the store says.
  */
-export function checkpointEvery<E extends TrainingEvent>(
-  steps: number,
+export function checkpointEvery<T extends StepResult | TrainingEvent>(
+  every: Every,
   store: CheckpointStore,
-  { keep = 3 }: CheckpointOptions = {},
-): MonoTypeOperatorFunction<E> {
-  assertPositiveInteger(steps, 'checkpointEvery: steps');
+  { keep = 3, best: criterion, on = EMPTY, whenBusy = 'latest' }: CheckpointOptions = {},
+): OperatorFunction<T, NoInfer<T> | CheckpointEvent> {
+  checkEvery(every);
   assertPositiveInteger(keep, 'checkpointEvery: keep');
+  if (criterion) checkBest(criterion);
+  if (!isObservable(on)) throw new ArgumentError(`checkpointEvery: on must be an Observable, received ${String(on)}`);
+  if (!['latest', 'wait'].includes(whenBusy))
+    throw new ArgumentError(`checkpointEvery: whenBusy must be 'latest' or 'wait', received '${whenBusy}'`);
 
   return (source) =>
     defer(() => {
-      const write$ = new Subject<Promise<void>>();
-      let writing: Promise<void> = Promise.resolve();
-      const write = async (taken: Promise<RunSnapshot>): Promise<void> => {
-        const checkpoint = await readSnapshot(await taken);
-        const name = [checkpoint.globalStep, checkpoint.microStep].map((n) => String(n).padStart(10, '0')).join('-');
-        await store.save(name, await toFiles(checkpoint));
-        const names = await store.list();
-        await Promise.all(names.slice(0, -keep).map((old) => store.remove(old)));
+      const due = cadence(every);
+      const { saved$, order, taken, isBusy, idle } = saves(store, keep);
+      let newest: T | undefined;
+      let best: Best | undefined;
+      let owed = 0;
+      let isDemanded = false;
+
+      const save = (reason: CheckpointEvent['reason'], best = false): void => {
+        if (!newest) return;
+        order(newest, { reason, epoch: newest.epoch, best, skipped: Math.max(0, owed - 1) });
+        owed = 0;
       };
+      const look = (value: T): void => {
+        newest = value;
+        // A source that is always ready would leave reading and writing no turn.
+        if (isBusy()) waitUntil(value, nextTurn());
+        if (isDemanded) demand();
+        const better = criterion && betterThan(best, value, criterion);
+        const isStep = !('type' in value) || value.type === 'step';
+        if (isStep && due.isDue(value.globalStep)) owed += 1;
+        const isNow = isStep && owed > 0 && (whenBusy === 'wait' || !isBusy());
+        if (isNow || better) assertFresh(value);
+        if (isNow) save(due.reason);
+        if (!better) return;
+        best = better;
+        save('best', true);
+      };
+      const demand = (): void => {
+        isDemanded = !newest;
+        save('demand');
+      };
+      const written$ = defer(() => from(idle()).pipe(ignoreElements()));
+
       return source.pipe(
-        tap((event) => {
-          if (event.type !== 'step' || event.globalStep % steps !== 0) return;
-          const state = event[RUN]?.state;
-          if (!state) throw new ArgumentError('checkpointEvery: the events must come from a run (train, fromPull)');
-          const taken = state.snapshot();
-          writing = writing.then(
-            () => write(taken),
-            async (error: unknown) => {
-              disposeTensors(await taken);
-              throw error;
-            },
-          );
-          write$.next(writing);
+        due.whileRunning(),
+        takesPart(
+          criterion ? `checkpointEvery/${criterion.metric}` : 'checkpointEvery',
+          () => (taken(best), best ? { data: { ...best } } : {}),
+          ({ data }) => (best = data as unknown as Best | undefined),
+        ),
+        withEnds<T>(),
+        concatMap((value) => {
+          if (value === END) return (save('end'), EMPTY);
+          if (value === EPOCH_END) return (every === 'epoch' && save('epoch'), EMPTY);
+          if ('type' in value && value.type === 'end') return concat(written$, of(value));
+          try {
+            look(value);
+          } catch (error) {
+            disposeTensors(value);
+            throw error;
+          }
+          return of(value);
         }),
-        concatWith(defer(() => from(writing).pipe(ignoreElements()))),
-        alongside(write$.pipe(mergeMap((done) => from(done).pipe(ignoreElements())))),
+        concatWith(written$),
+        alongside(saved$),
+        alongside(on.pipe(tap(demand), ignoreElements())),
       );
     });
+}
+
+function assertFresh(value: StepResult | TrainingEvent): void {
+  const globalStep = value[RUN]?.globalStep?.() ?? value.globalStep;
+  if (globalStep !== value.globalStep) throw new StaleStepError('checkpointEvery', value.globalStep, globalStep);
 }

@@ -56,7 +56,16 @@ export function fileStore(folder: string): CheckpointStore {
       const read = files.map(async (file) => [file, new Uint8Array(await readFile(join(place, file)))] as const);
       return Object.fromEntries(await Promise.all(read));
     },
-    remove: async (name) => rm(at(name), { recursive: true, force: true }),
+    remove: async (name) => {
+      // Under another name first, so that a process that is killed meanwhile leaves no half of it in the list.
+      const doomed = join(folder, `${UNFINISHED}removed-${name}`);
+      try {
+        await rename(at(name), doomed);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
+      await rm(doomed, { recursive: true, force: true });
+    },
   };
 }
 

@@ -1,3 +1,5 @@
+export type { BestOptions } from './best.js';
+export type { Duration, Every } from './cadence.js';
 export { checkpointEvery, type CheckpointOptions } from './checkpointEvery.js';
 export { fromFiles, toFiles } from './files.js';
 export { latest, type LatestOptions } from './latest.js';

@@ -1,1 +1,2 @@
 export { fileStore } from './fileStore.js';
+export { fromSignals } from './fromSignals.js';

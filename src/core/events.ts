@@ -59,6 +59,22 @@ export interface ChangeEvent extends InRun {
   readonly to: number;
 }
 
+/** A checkpoint that is in its store, whole and for good. */
+export interface CheckpointEvent extends InRun {
+  readonly type: 'checkpoint';
+  /** The step whose weights it holds. */
+  readonly globalStep: number;
+  readonly epoch: number;
+  /** Under which the store has it. */
+  readonly name: string;
+  /** What it was made for; the first, if several things were. */
+  readonly reason: 'steps' | 'time' | 'epoch' | 'demand' | 'best' | 'end';
+  /** Whether its weights are the best so far, where that is asked for. */
+  readonly best: boolean;
+  /** How many were due before it and not made, because the store was still at work. */
+  readonly skipped: number;
+}
+
 /** The end of a run that was asked to end: always the last event. */
 export type EndEvent = InRun & {
   readonly type: 'end';
@@ -67,4 +83,4 @@ export type EndEvent = InRun & {
 } & EndReason;
 
 /** What a run emits; an operator touches the kind it is about and passes the others through. */
-export type TrainingEvent = StepEvent | ValidationEvent | ChangeEvent | EndEvent;
+export type TrainingEvent = StepEvent | ValidationEvent | ChangeEvent | CheckpointEvent | EndEvent;

@@ -1,4 +1,4 @@
-import { Observable, Subject } from 'rxjs';
+import { NEVER, Observable, Subject } from 'rxjs';
 
 import { disposeTensors } from './batch.js';
 import { ArgumentError, assertPositiveInteger } from './errors.js';
@@ -6,9 +6,11 @@ import { countsIn } from './heldData.js';
 import type { EndReason } from './endReason.js';
 import { RUN, type InRun, type Run } from './run.js';
 import { puller, type Cursor, type Pulled } from './puller.js';
+import { nextTurn } from './nextTurn.js';
 import { runState } from './runState.js';
 import type { Checkpoint } from './snapshot.js';
 import type { EpochSource } from './source.js';
+import { STOPPED, stopping } from './stopping.js';
 import { sayOtherVersions } from './versions.js';
 
 /** Options of {@link fromPull}. */
@@ -21,6 +23,8 @@ export interface FromPullOptions {
   readonly yieldEveryMs?: number;
   /** What a run held when it was saved, to go on from there: the source is asked again for what has been given, and it is passed over. */
   readonly from?: Checkpoint;
+  /** Ends the source when it emits, in mid-epoch: after the batch that is under way, at once if none is. */
+  readonly until?: Observable<unknown>;
 }
 
 /**
@@ -55,7 +59,7 @@ export interface FromPullOptions {
  */
 export function fromPull<T extends object>(
   source: EpochSource<T>,
-  { prefetch = 1, epochs = 1, yieldEveryMs = 50, from }: FromPullOptions = {},
+  { prefetch = 1, epochs = 1, yieldEveryMs = 50, from, until = NEVER }: FromPullOptions = {},
 ): Observable<T & InRun & { readonly epoch: number }> {
   if (!Number.isInteger(prefetch) || prefetch < 0) {
     throw new ArgumentError(`fromPull: prefetch must be a whole number of at least 0, received ${prefetch}`);
@@ -68,16 +72,24 @@ export function fromPull<T extends object>(
     if (from) sayOtherVersions(from);
     const abort = new AbortController();
     const epochEnd$ = new Subject<void>();
+    const end$ = new Subject<void>();
+    let ended: ReturnType<NonNullable<Run['ended']>>;
+    let reason: EndReason | undefined;
+    const { stop, isAsked, orStopped } = stopping();
     const waits = new Set<PromiseLike<unknown>>();
     const { state, take, close } = runState(from?.stages);
     let cursor: Cursor | undefined;
-    let ended: EndReason | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
     const run: Run = {
       epochEnd$,
-      state,
-      end: (reason) => (ended ??= reason),
+      end$,
       ended: () => ended,
+      state,
+      end: (why) => {
+        reason ??= why;
+        stop();
+      },
+      endReason: () => reason,
       waitUntil: (promise) => {
         const wait: Promise<void> = Promise.resolve(promise)
           .then(noop, noop) // a stage reports its own error
@@ -94,17 +106,22 @@ export function fromPull<T extends object>(
     const emitAll = async (): Promise<void> => {
       let epoch = 0;
       let turn = performance.now();
-      while (!ended) {
-        const pulled = await (ahead.shift() ?? pull.next());
-        if (epoch > 0 && pulled?.epoch !== epoch && !subscriber.closed) {
+      for (;;) {
+        const next = ahead.shift() ?? (isAsked() ? undefined : pull.next());
+        const pulled = next ? await orStopped(next) : STOPPED;
+        if (pulled === STOPPED)
+          ahead.unshift(...(next ? [next] : [])); // should it still come, it is disposed
+        else if (epoch > 0 && pulled?.epoch !== epoch && !subscriber.closed) {
+          if (!pulled) ended = 'over';
           epochEnd$.next();
           await settled();
         }
-        if (subscriber.closed || ended) {
-          disposeTensors(pulled?.value);
+        if (!pulled || pulled === STOPPED || isAsked() || subscriber.closed) {
+          cursor = standing(pulled, cursor);
+          ended ??= pulled ? 'stopped' : 'over';
+          if (pulled && pulled !== STOPPED) disposeTensors(pulled.value);
           break;
         }
-        if (!pulled) break;
         ({ epoch, cursor } = pulled);
         take(); // nothing is under way: the one moment when all stages agree
         while (ahead.length < prefetch) ahead.push(pull.next());
@@ -116,13 +133,19 @@ export function fromPull<T extends object>(
         }
       }
       if (subscriber.closed) return;
-      if (cursor) cursor = ended ? { ...cursor, given: cursor.given + 1 } : { pass: cursor.pass + 1, given: 0 };
-      take(); // whoever still waits gets the end
+      end$.next();
+      await settled();
+      take(); // whoever waits gets what is held at the end
       subscriber.complete();
     };
+    const stops = until.subscribe({
+      next: () => run.end?.({ reason: 'until' }),
+      error: (error: unknown) => subscriber.error(error),
+    });
     emitAll().catch((error: unknown) => subscriber.error(error));
 
     return () => {
+      stops.unsubscribe();
       abort.abort();
       close();
       pull.stop();
@@ -131,17 +154,10 @@ export function fromPull<T extends object>(
   });
 }
 
-/** Lets timers, signals and the page have a turn; a microtask would not. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === 'function') return void setImmediate(resolve);
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
+/** Where a source stands when it gives no more: before a batch that is not given, at the end of its last pass, or behind its last batch. */
+function standing(pulled: Pulled<object> | typeof STOPPED | undefined, last: Cursor | undefined): Cursor | undefined {
+  if (pulled === STOPPED) return last && { ...last, given: last.given + 1 };
+  return pulled ? pulled.cursor : last && { pass: last.pass + 1, given: 0 };
 }
 
 function noop(): void {

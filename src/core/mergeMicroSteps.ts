@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { map, zip } from 'rxjs';
+import { map, zip, type Observable } from 'rxjs';
 
 import { disposeTensors } from './batch.js';
 import { ArgumentError } from './errors.js';
@@ -82,11 +82,13 @@ function mergeMetric(
 }
 
 function mergeRuns(steps: readonly MicroStep[], run: Run): Run {
-  const ends = steps.flatMap((step) => step[RUN]?.epochEnd$ ?? []);
+  const all = (pick: (run: Run) => Observable<void> | undefined): Observable<void> =>
+    zip(steps.flatMap((step) => pick(step[RUN] ?? {}) ?? [])).pipe(map(() => undefined));
   return {
     ...run,
     waitUntil: (promise) => steps.forEach((step) => waitUntil(step, promise)),
     end: (reason) => steps.forEach((step) => step[RUN]?.end?.(reason)),
-    epochEnd$: zip(ends).pipe(map(() => undefined)),
+    epochEnd$: all(({ epochEnd$ }) => epochEnd$),
+    end$: all(({ end$ }) => end$),
   };
 }

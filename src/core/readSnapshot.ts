@@ -34,8 +34,9 @@ export async function readSnapshot(snapshot: RunSnapshot): Promise<Checkpoint> {
 async function arrayOf(tensor: tf.Tensor): Promise<NdArray> {
   const { dtype, shape } = tensor;
   const values = await firstValueFrom(from(tensors().read(tensor)));
-  if (dtype === 'float32') return { data: Float32Array.from(values), shape };
-  if (dtype === 'int32') return { data: Int32Array.from(values), shape };
-  if (dtype === 'bool') return { data: Uint8Array.from(values), shape };
+  // What is read is not written to again, so it need not be copied.
+  if (dtype === 'float32') return { data: values instanceof Float32Array ? values : Float32Array.from(values), shape };
+  if (dtype === 'int32') return { data: values instanceof Int32Array ? values : Int32Array.from(values), shape };
+  if (dtype === 'bool') return { data: values instanceof Uint8Array ? values : Uint8Array.from(values), shape };
   throw new CheckpointError(`a snapshot must hold float32, int32 and bool, received a tensor of ${dtype}`);
 }

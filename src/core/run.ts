@@ -6,6 +6,7 @@ import {
   from,
   map,
   NEVER,
+  pipe,
   Subject,
   switchMap,
   tap,
@@ -34,7 +35,11 @@ export interface Run {
   /** Makes the source complete, when all is done with the batch under way, as if it had no more; the first reason counts. */
   readonly end?: (reason: EndReason) => void;
   /** Why the source was made to complete, if it was. */
-  readonly ended?: () => EndReason | undefined;
+  readonly endReason?: () => EndReason | undefined;
+  /** Emits once, when nothing is under way and the source is about to complete: the last chance to ask for a snapshot. */
+  readonly end$?: Observable<void>;
+  /** Why the source gives no more: it is `over`, or has been `stopped` in mid-epoch; undefined while it goes on. */
+  readonly ended?: () => 'over' | 'stopped' | undefined;
   /** What can be saved of the run. */
   readonly state?: RunState;
   /** What `forward` was given; validation uses it. */
@@ -117,19 +122,37 @@ export function waitMap<T extends object, R>(
 /** Stands for the end of an epoch in {@link withEpochEnds}. */
 export const EPOCH_END: unique symbol = Symbol('gradstream.epochEnd');
 
+/** Stands for the end of a source in {@link withEnds}, which comes after that of its last epoch. */
+export const END: unique symbol = Symbol('gradstream.end');
+
 /** The values of a source, and {@link EPOCH_END} wherever an epoch of the run ends; a source without a run has no epochs. */
 export function withEpochEnds<T extends InRun>(): OperatorFunction<T, T | typeof EPOCH_END> {
+  return withWord<T, typeof EPOCH_END>((run) => run.epochEnd$?.pipe(map(() => EPOCH_END)));
+}
+
+/** The same, and {@link END} before the source completes, for what is to be done while all stages still hold what they hold. */
+export function withEnds<T extends InRun>(): OperatorFunction<T, T | typeof EPOCH_END | typeof END> {
+  return pipe(
+    withEpochEnds<T>(),
+    // An epoch's end has no run, and passes.
+    withWord<T | typeof EPOCH_END, typeof END>((run) => run.end$?.pipe(map(() => END))),
+  );
+}
+
+/** The values of a source, and what is said in the run that they come from. */
+function withWord<T extends InRun | symbol, W>(
+  said: (run: Run) => Observable<W> | undefined,
+): OperatorFunction<T, T | W> {
   return (source) =>
     defer(() => {
-      const runs$ = new Subject<Observable<void>>();
-      const epochEnd$ = runs$.pipe(
-        distinctUntilChanged(),
-        switchMap((ends$) => ends$),
-        map((): typeof EPOCH_END => EPOCH_END),
+      const runs$ = new Subject<Run>();
+      const word$ = runs$.pipe(
+        distinctUntilChanged((a, b) => a.epochEnd$ === b.epochEnd$),
+        switchMap((run) => said(run) ?? NEVER),
       );
       return source.pipe(
-        tap((value) => runs$.next(value[RUN]?.epochEnd$ ?? NEVER)),
-        alongside(epochEnd$),
+        tap((value) => typeof value === 'object' && runs$.next(value[RUN] ?? {})),
+        alongside(word$),
       );
     });
 }

@@ -53,9 +53,8 @@ function attempt(name: string, first: InRun, restore: () => unknown): void {
 }
 
 /**
- * The state of a run that goes on from a snapshot, or starts anew.
- *
- * `take` gives those who wait for a snapshot what is held now; after `close` there are no more, and who waits is told.
+ * The state of a run that goes on from a snapshot, or starts anew. `take` gives those who wait for a snapshot what is held now, `close` tells those who
+ * wait, and will ask, that there is none.
  */
 export function runState(from: Readonly<Record<string, Held>> = {}): {
   readonly state: RunState;
@@ -63,7 +62,7 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
   readonly close: () => void;
 } {
   const stages = new Map<string, () => Holding>();
-  let waiting: { resolve: (snapshot: RunSnapshot) => void; reject: (error: unknown) => void }[] = [];
+  const waiting: ((snapshot: RunSnapshot | undefined) => void)[] = [];
   let closed = false;
   /** Two stages of a name are told apart by their order. */
   const unused = (name: string): string => {
@@ -91,27 +90,12 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
         stages.set(own, holding);
         return Object.hasOwn(from, own) ? from[own] : undefined;
       },
-      snapshot: () => {
-        const snapshot = new Promise<RunSnapshot>((resolve, reject) =>
-          closed ? reject(tooLate()) : waiting.push({ resolve, reject }),
-        );
-        snapshot.catch(() => undefined); // whoever waits reports it, at once or later
-        return snapshot;
-      },
+      snapshot: () => (closed ? Promise.resolve(undefined) : new Promise((resolve) => waiting.push(resolve))),
     },
-    take: () => {
-      const answered = waiting;
-      waiting = [];
-      for (const { resolve } of answered) resolve(copied());
-    },
+    take: () => waiting.splice(0).forEach((resolve) => resolve(copied())),
     close: () => {
       closed = true;
-      for (const { reject } of waiting) reject(tooLate());
-      waiting = [];
+      waiting.splice(0).forEach((resolve) => resolve(undefined));
     },
   };
-}
-
-function tooLate(): CheckpointError {
-  return new CheckpointError('a snapshot must be taken between two batches, the run was stopped before');
 }

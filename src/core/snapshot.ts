@@ -24,8 +24,11 @@ export type RunSnapshot = Readonly<Record<string, Holding & Held>>;
 export interface RunState {
   /** Takes part under a name, and gets back what the stage held in the snapshot that the run goes on from. */
   join(name: string, holding: () => Holding): Held | undefined;
-  /** Copies what everything in the run holds, as soon as nothing is under way; rejects if the run is stopped before. */
-  snapshot(): Promise<RunSnapshot>;
+  /**
+   * Copies what everything in the run holds, as soon as nothing is under way: before the next batch, or at the end of the source. Settles with undefined
+   * if the run is cut off before that.
+   */
+  snapshot(): Promise<RunSnapshot | undefined>;
 }
 
 /** A run as it was between two batches, as plain data: what a run can go on from. */

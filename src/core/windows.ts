@@ -1,7 +1,7 @@
 import { concatMap, concatWith, defer, EMPTY, finalize, of, type Observable, type OperatorFunction } from 'rxjs';
 
 import { ArgumentError } from './errors.js';
-import { EPOCH_END, withEpochEnds, type InRun } from './run.js';
+import { EPOCH_END, RUN, withEpochEnds, type InRun, type Run } from './run.js';
 import { takesPart } from './runState.js';
 import { objectIn } from './heldData.js';
 import type { Held, Holding, Json } from './snapshot.js';
@@ -38,6 +38,7 @@ export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): O
   return (source) =>
     defer(() => {
       let window: W | undefined;
+      let run: Run | undefined;
       const flush = (): Observable<R> => {
         const filled = window;
         window = undefined;
@@ -48,7 +49,12 @@ export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): O
         window = undefined;
       };
       const dropped$ = defer(() => (drop(), EMPTY));
-      const atEpochEnd = { flush, drop: () => dropped$, carry: () => EMPTY }[remainder];
+      const ended = (): string | undefined => run?.ended?.();
+      const atEpochEnd = {
+        flush,
+        drop: () => dropped$,
+        carry: () => (ended() === 'over' ? flush() : EMPTY),
+      }[remainder];
       return source.pipe(
         takesPart(
           'accumulate',
@@ -65,10 +71,12 @@ export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): O
         withEpochEnds(),
         concatMap((value) => {
           if (value === EPOCH_END) return atEpochEnd();
+          run = value[RUN];
           window = add(window, value);
           return isFull(window) ? flush() : EMPTY;
         }),
-        concatWith(remainder === 'drop' ? dropped$ : defer(flush)),
+        // A run that was stopped in mid-window goes on with that window, if it goes on.
+        concatWith(defer(() => (remainder === 'drop' || ended() === 'stopped' ? dropped$ : flush()))),
         finalize(drop),
       );
     });

@@ -1,11 +1,10 @@
-import { concatWith, defer, identity, isObservable, of, takeUntil, tap, type Observable } from 'rxjs';
+import { concatWith, defer, EMPTY, isObservable, of, tap, type Observable } from 'rxjs';
 
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
 import { assignArrays } from '../core/arrays.js';
 import type { Batch } from '../core/batch.js';
 import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
-import type { EndReason } from '../core/endReason.js';
 import type { EndEvent, TrainingEvent } from '../core/events.js';
 import { fromPull } from '../core/fromPull.js';
 import type { Model } from '../core/model.js';
@@ -24,7 +23,7 @@ export interface TrainOptions extends TrainStepOptions {
    * a window, count from the next step and window on.
    */
   readonly from?: Checkpoint | undefined;
-  /** Ends the run when it emits: a button, a timer, Ctrl-C. */
+  /** Ends the run when it emits, between two micro-batches: a button, a timer, Ctrl-C. What is under way is finished, snapshots included. */
   readonly until?: Observable<unknown>;
 }
 
@@ -54,37 +53,36 @@ export interface TrainOptions extends TrainStepOptions {
  * {@link CheckpointError}, which names what differs, if `from` is of another model or optimizer.
  */
 export function train(model: Model, batches: EpochSource<Batch>, options: TrainOptions): Observable<TrainingEvent> {
-  const { steps, until, from } = options;
+  const { steps, until = EMPTY, from } = options;
   if (steps !== undefined) assertPositiveInteger(steps, 'train: steps');
-  if (until !== undefined && !isObservable(until))
-    throw new ArgumentError(`train: until must be an Observable, received ${String(until)}`);
-  const epochs = options.epochs ?? (steps || until ? Infinity : 1);
-  const batch$ = fromPull(batches, { epochs, ...(from && { from }) });
+  if (!isObservable(until)) throw new ArgumentError(`train: until must be an Observable, received ${String(until)}`);
+  const epochs = options.epochs ?? (steps || options.until ? Infinity : 1);
+  if (epochs !== Infinity) assertPositiveInteger(epochs, 'train: epochs');
   const stages = trainStep(model, options);
 
   return defer(() => {
     const { globalStep: begin = 0, epoch = 1, stages: saved } = from ?? {};
     let at = { globalStep: begin, epoch: Math.min(epoch, epochs) };
     let run: Run = {};
-    let reason: EndReason | undefined;
-    const end$ = defer(() =>
-      of<EndEvent>({ type: 'end', ...at, ...(reason ?? run.ended?.() ?? { reason: 'epochs' }) }),
-    );
+    let wasAsked = false;
+    const isEnough = (): boolean => steps !== undefined && at.globalStep >= steps;
+    const end = (): EndEvent => ({
+      type: 'end',
+      ...at,
+      ...(run.endReason?.() ?? { reason: isEnough() ? 'steps' : wasAsked ? 'until' : 'epochs' }),
+    });
     if (saved) assignArrays(model, saved['model']?.arrays ?? {}); // also if nothing is left to train
-    if (steps !== undefined && begin >= steps) {
-      reason = { reason: 'steps' };
-      return end$;
-    }
-    return batch$.pipe(
+    if (isEnough()) return of(end());
+    const asked$ = until.pipe(tap(() => (wasAsked = true)));
+    return fromPull(batches, { epochs, until: asked$, ...(from && { from }) }).pipe(
       stages,
       readback(),
       tap(({ globalStep, epoch, [RUN]: its = {} }) => {
         at = { globalStep, epoch };
         run = its;
-        if (steps !== undefined && globalStep >= steps) run.end?.({ reason: 'steps' });
+        if (isEnough()) run.end?.({ reason: 'steps' });
       }),
-      until ? takeUntil(until.pipe(tap(() => (reason = { reason: 'until' })))) : identity,
-      concatWith(end$),
+      concatWith(defer(() => of(end()))),
     );
   });
 }

@@ -1,4 +1,4 @@
-// Speed and memory, side by side in one run: `npm run bench [-- models [engine [rounds]]]`, as in `npm run bench -- tiny,deep,memory wasm 5`.
+// Speed and memory, side by side in one run: `npm run bench [-- models [engine [rounds]]]`, as in `npm run bench -- tiny,deep,memory,checkpoint wasm 5`.
 //
 // First every contender takes the same 12 steps from the same weights, and its losses must be those of the loop by hand: so the same work is timed.
 // Then every round times each contender once, in turn, so that a machine that slows down slows all of them; a ratio is the median of the rounds' ratios.
@@ -9,6 +9,7 @@ import { join } from 'node:path';
 
 import { engine, type Engine, type EngineName } from '../../src/engine/engine.js';
 import { drawResults } from './chart.js';
+import { checkpointCost } from './checkpoint.js';
 import { AS_SHIPPED, BY_HAND, COMPILED, contenders, FIT, K, WARM_UP, type Run } from './contenders.js';
 import { exportModel } from './exportModel.js';
 import { useWasmKernels, wasmKernels } from './kernels.js';
@@ -25,12 +26,14 @@ const BATCHES = 32;
 /** What TensorFlow.js's own kernels for wasm can train. */
 const TRAINABLE_AS_SHIPPED: readonly BenchModel[] = ['tiny', 'mlp', 'deep'];
 
-const ALL = [...Object.keys(SIZES), 'memory'];
+/** What is no model. */
+const BESIDES = ['memory', 'checkpoint'];
+const ALL = [...Object.keys(SIZES), ...BESIDES];
 const [asked = ALL.join(','), engineName, rounds = '5'] = process.argv.slice(2);
 const names = asked.split(',');
 const unknown = names.find((name) => !ALL.includes(name));
 if (unknown !== undefined) throw new Error(`bench: models must be some of ${ALL.join(', ')}, received ${unknown}`);
-const kinds = names.filter((name) => name !== 'memory') as BenchModel[];
+const kinds = names.filter((name) => !BESIDES.includes(name)) as BenchModel[];
 
 const shipped = await wasmKernels(); // before any engine has been opened
 const chosen = await engine((engineName as EngineName | undefined) ?? 'auto');
@@ -51,7 +54,9 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-const others = names.includes('memory') ? await measureMemory() : {};
+const checkpoints =
+  names.includes('checkpoint') && Number(rounds) > 0 ? await checkpointCost(chosen, Number(rounds)) : {};
+const others = { ...checkpoints, ...(names.includes('memory') ? await measureMemory() : {}) };
 if (rows.length > 0 && Number(rounds) > 0) {
   const where = [cpus()[0]!.model.trim(), `${cpus().length} cores`, chosen.about, peers.about];
   console.log(markdown(rows));

@@ -57,7 +57,9 @@ async function run(from?: Checkpoint, more: Partial<TrainOptions> = {}, { model,
 async function halfway(more: Partial<TrainOptions> = {}): Promise<Checkpoint> {
   const store = memoryStore();
   const { model, dispose } = named();
-  await lastValueFrom(train(model, batches, { ...options, ...more }).pipe(checkpointEvery(1, store, { keep: 99 })));
+  await lastValueFrom(
+    train(model, batches, { ...options, ...more }).pipe(checkpointEvery(1, store, { keep: 99, whenBusy: 'wait' })),
+  );
   dispose();
   const all = await Promise.all((await store.list()).map(async (name) => fromFiles(await store.load(name))));
   return all[0]!;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -64,6 +64,25 @@ describe('fileStore', () => {
     expect(await store.list()).toStrictEqual([]);
     await store.save('0001', files(1));
     expect(readdirSync(place)).toStrictEqual(['0001']);
+  });
+
+  it('removes a checkpoint from the list before anything of it is gone', async () => {
+    const place = folder();
+    const store = fileStore(place);
+    await store.save('0001', files(1));
+    chmodSync(join(place, '0001'), 0o500); // its files cannot be removed, unless by root
+    const listed: string[][] = [];
+    const removing = store.remove('0001').catch(() => undefined);
+    while (readdirSync(place).includes('0001')) {
+      const seen = readdirSync(join(place, '0001'));
+      listed.push(seen);
+      await new Promise(setImmediate);
+    }
+    await removing;
+    expect(listed.every((names) => names.length === 2)).toBe(true);
+    for (const left of readdirSync(place)) chmodSync(join(place, left), 0o700);
+    await store.remove('0001');
+    expect(await store.list()).toStrictEqual([]);
   });
 
   it.each(['..', 'a/b', '', '.hidden'])('refuses the name %j', async (name) => {

@@ -29,10 +29,20 @@ export function network(): tf.LayersModel {
 }
 
 /** 11 micro-batches an epoch, windows of 4: each epoch ends in mid-window. */
-export function runOf(model: tf.LayersModel, epochs: number, from?: Checkpoint): Observable<TrainingEvent> {
+export function runOf(
+  model: tf.LayersModel,
+  epochs: number,
+  from?: Checkpoint,
+  onBatch: () => unknown = () => undefined,
+): Observable<TrainingEvent> {
   const all = samples(32);
   const data = fromArrays({ xs: all.map(({ x }) => x), ys: all.map(({ y }) => [y]) });
-  const source = (epoch: number): AsyncIterable<Batch> => data.pipe(shuffle({ seed: 5, epoch }), batch(3));
+  const source = async function* (epoch: number): AsyncIterable<Batch> {
+    for await (const each of data.pipe(shuffle({ seed: 5, epoch }), batch(3))) {
+      onBatch();
+      yield each;
+    }
+  };
   return train(model, source, { loss: mse, optimizer: adamw({ learningRate: 0.02 }), accumulate: 4, epochs, from });
 }
 
@@ -40,13 +50,13 @@ export function weightsOf(model: tf.LayersModel): number[] {
   return model.weights.flatMap((weight) => [...weight.read().dataSync()]);
 }
 
-/** Files of a checkpoint that may be damaged; made once, of a run in mid-window. */
+/** Files of a checkpoint that may be damaged; made once, after the second step. */
 export async function savedFiles(): Promise<Record<string, Uint8Array>> {
   const model = network();
   const store = memoryStore();
-  await lastValueFrom(runOf(model, 1).pipe(checkpointEvery(2, store)));
+  await lastValueFrom(runOf(model, 1).pipe(checkpointEvery(2, store, { whenBusy: 'wait' })));
   model.dispose();
-  return { ...(await store.load((await store.list()).at(-1)!)) };
+  return { ...(await store.load((await store.list())[0]!)) };
 }
 
 /** A `state.json` that says something else, with its checksum made anew: what somebody with bad intentions would hand over. */

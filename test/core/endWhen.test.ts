@@ -23,7 +23,9 @@ import { batchesOf, line, squaredError } from '../support/line.js';
 const options = { loss: squaredError, optimizer: adam({ learningRate: 0.1 }) };
 const all = <T>(events$: Observable<T>): Promise<T[]> => lastValueFrom(events$.pipe(toArray()));
 const said = (events: readonly TrainingEvent[]): string[] =>
-  events.map((event) => (event.type === 'end' ? `${event.reason} ${event.globalStep}` : String(event.globalStep)));
+  events
+    .filter(({ type }) => type !== 'checkpoint')
+    .map((event) => (event.type === 'end' ? `${event.reason} ${event.globalStep}` : String(event.globalStep)));
 const at = (step: number) =>
   endWhen<TrainingEvent>(({ globalStep }) => (globalStep === step ? { reason: 'duration' } : undefined));
 
@@ -145,7 +147,7 @@ describe('a run that an operator ends', () => {
 });
 
 describe('a snapshot', () => {
-  it('is refused when the run is stopped before it can be taken, and ever after', async () => {
+  it('is none when the run is stopped before it can be taken, and ever after', async () => {
     const model = line();
     let later: (() => Promise<unknown>) | undefined;
     const waiting = new Promise((resolve) => {
@@ -157,8 +159,8 @@ describe('a snapshot', () => {
       });
     });
 
-    await expect(waiting).rejects.toMatchObject({ name: 'CheckpointError' });
-    await expect(later!()).rejects.toMatchObject({ name: 'CheckpointError' });
+    expect(await waiting).toBeUndefined();
+    expect(await later!()).toBeUndefined();
     model.dispose();
   });
 });

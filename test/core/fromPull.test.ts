@@ -1,11 +1,24 @@
 import * as tf from '@tensorflow/tfjs';
 import { from as ixFrom } from 'ix/asynciterable';
-import { concatMap, firstValueFrom, lastValueFrom, map, of, take, tap, throwError, toArray } from 'rxjs';
+import {
+  concatMap,
+  firstValueFrom,
+  lastValueFrom,
+  map,
+  of,
+  Subject,
+  take,
+  tap,
+  throwError,
+  timer,
+  toArray,
+} from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { ArgumentError, SourceError } from '../../src/core/errors.js';
 import { fromPull } from '../../src/core/fromPull.js';
 import { RUN, waitMap, waitUntil } from '../../src/core/run.js';
+import type { Checkpoint, RunSnapshot } from '../../src/core/snapshot.js';
 
 interface Item {
   n: number;
@@ -178,6 +191,116 @@ describe('fromPull', () => {
     );
 
     expect(log).toStrictEqual(['1:1', '1:2', 'end', '2:1', '2:2', 'end', 'complete']);
+  });
+
+  describe('snapshots', () => {
+    const holdings = async (stop?: number, from?: Checkpoint) => {
+      const items = [{ n: 1 }, { n: 2 }, { n: 3 }];
+      const stop$ = new Subject<void>();
+      const asked: Promise<RunSnapshot | undefined>[] = [];
+      const seen: number[] = [];
+      await lastValueFrom(
+        fromPull(items, { epochs: 2, until: stop$, ...(from && { from }) }).pipe(
+          tap((item) => {
+            seen.push(item.n);
+            asked.push(item[RUN]!.state!.snapshot());
+            if (seen.length === stop) stop$.next();
+          }),
+        ),
+        { defaultValue: undefined },
+      );
+      return { seen, cursors: (await Promise.all(asked)).map((snapshot) => snapshot!['source']!.data) };
+    };
+
+    it('are taken before the next batch, between two epochs, and at the end', async () => {
+      expect((await holdings()).cursors).toStrictEqual([
+        { pass: 1, given: 1 },
+        { pass: 1, given: 2 },
+        { pass: 2, given: 0 },
+        { pass: 2, given: 1 },
+        { pass: 2, given: 2 },
+        { pass: 3, given: 0 },
+      ]);
+    });
+
+    it.each([1, 2, 3, 4, 5, 6])(
+      'say where a run was stopped after %d batches, and it goes on from there',
+      async (stop) => {
+        const { seen, cursors } = await holdings(stop);
+        expect(seen).toStrictEqual([1, 2, 3, 1, 2, 3].slice(0, stop));
+        const stages = { source: { data: cursors.at(-1)! } };
+        const rest = await holdings(undefined, { globalStep: 0, microStep: 0, epoch: 1, stages });
+        expect(rest.seen).toStrictEqual([1, 2, 3, 1, 2, 3].slice(stop));
+      },
+    );
+
+    it('are none if the run is cut off before, and afterwards', async () => {
+      const item = await firstValueFrom(fromPull([{ n: 1 }, { n: 2 }]));
+      expect(await item[RUN]!.state!.snapshot()).toBeUndefined();
+      const [asked] = await lastValueFrom(
+        fromPull([{ n: 1 }, { n: 2 }]).pipe(
+          map((each) => [each[RUN]!.state!.snapshot()]),
+          take(1),
+        ),
+      );
+      expect(await asked).toBeUndefined();
+    });
+
+    it('may be asked for at the last moment, when the source says that it ends', async () => {
+      const asked: Promise<RunSnapshot | undefined>[] = [];
+      const said: string[] = [];
+      await lastValueFrom(
+        fromPull([{ n: 1 }]).pipe(
+          tap((item) => {
+            const { end$, epochEnd$, ended, state } = item[RUN]!;
+            epochEnd$!.subscribe(() => said.push(`epoch, ${ended!()}`));
+            end$!.subscribe(() => asked.push((said.push(`end, ${ended!()}`), state!.snapshot())));
+          }),
+        ),
+      );
+      expect(said).toStrictEqual(['epoch, over', 'end, over']);
+      expect((await asked[0])!['source']!.data).toStrictEqual({ pass: 2, given: 0 });
+    });
+  });
+
+  describe('until', () => {
+    it('ends the source after the batch that is under way, what was pulled is disposed', async () => {
+      const stop$ = new Subject<void>();
+      const made: tf.Tensor[] = [];
+      const source = function* () {
+        for (;;) yield { xs: made[made.push(tf.scalar(1)) - 1]! };
+      };
+      const log: string[] = [];
+      await lastValueFrom(
+        fromPull(source(), { until: stop$, prefetch: 2 }).pipe(
+          waitMap(async (item, index) => {
+            item[RUN]!.end$!.subscribe(() => log.push(item[RUN]!.ended!()!));
+            if (index === 1) stop$.next();
+            await sleep(2);
+            log.push(`through ${index}`);
+            item.xs.dispose();
+            return item;
+          }),
+        ),
+      );
+      await sleep(1);
+      expect(log).toStrictEqual(['through 0', 'through 1', 'stopped', 'stopped']);
+      expect(made.every(({ isDisposed }) => isDisposed)).toBe(true);
+      expect(stop$.observed).toBe(false);
+    });
+
+    it('ends at once a source that is waited for, and one that has not begun', async () => {
+      const pending = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }) };
+      const none = { defaultValue: 'none' };
+      expect(await lastValueFrom(fromPull(pending, { until: timer(2) }), none)).toBe('none');
+      expect(await lastValueFrom(fromPull([{ n: 1 }], { until: of(1) }), none)).toBe('none');
+    });
+
+    it('sends on the error of its notifier', async () => {
+      const { source } = counted();
+      const failing = fromPull(source, { until: throwError(() => new Error('button gone')) });
+      await expect(lastValueFrom(failing)).rejects.toThrow('button gone');
+    });
   });
 
   it('disposes batches that were pulled and not emitted', async () => {

@@ -16,7 +16,7 @@ describe('runState', () => {
     for (const name of ['constructor', 'toString', '__proto__', '__proto__']) state.join(name, () => ({ data: name }));
     const taken = state.snapshot();
     take();
-    const { stages } = await readSnapshot(await taken);
+    const { stages } = await readSnapshot((await taken)!);
     expect(Object.keys(stages)).toStrictEqual(['unasked', ...NAMES]);
     expect(Object.getPrototypeOf(stages)).toBe(Object.prototype);
   });

@@ -168,6 +168,33 @@ describe('accumulate', () => {
     expect(epochEnd$.observed).toBe(false);
   });
 
+  it.each([
+    ['over', 'carry', [[1, 3], [5]]],
+    ['over', 'flush', [[1], [3, 5]]],
+    ['stopped', 'carry', [[1, 3]]],
+    ['stopped', 'flush', [[1]]],
+  ] as const)(
+    'when the source is %s, %s makes windows %j of what is left, before it completes',
+    (how, remainder, windows) => {
+      const epochEnd$ = new Subject<void>();
+      const source = new Subject<ReturnType<typeof step>>();
+      const seen: number[][] = [];
+      let ended: 'over' | 'stopped' | undefined = undefined;
+      source
+        .pipe(accumulate(remainder === 'carry' ? 2 : 3, { remainder }), numbersOf())
+        .subscribe(({ losses }) => seen.push(losses));
+      const send = (value: number) => source.next({ ...step(value), [RUN]: { epochEnd$, ended: () => ended } });
+      send(1);
+      epochEnd$.next();
+      [3, 5].forEach(send);
+      ended = how;
+      if (how === 'over') epochEnd$.next();
+      expect(seen).toStrictEqual(windows);
+      source.complete();
+      expect(seen).toStrictEqual(windows);
+    },
+  );
+
   it('says the oldest weights that its gradients come from', () => {
     const seen: number[] = [];
     of(step(1, 1, 3), step(1, 1, 5), step(1, 1, 4))

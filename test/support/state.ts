@@ -13,7 +13,7 @@ export function statefulRun(from: Record<string, Held> = {}): { run: Run; held()
     held: async () => {
       const snapshot = state.snapshot();
       take();
-      const { stages } = await readSnapshot(await snapshot);
+      const { stages } = await readSnapshot((await snapshot)!);
       // Data as JSON, in which a checkpoint keeps it.
       const json = (data: unknown) => JSON.parse(JSON.stringify(data)) as Json;
       return Object.fromEntries(

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { accumulate } from '../../operators/accumulate.js';
 import { backward } from '../../operators/backward.js';
 import { clipByGlobalNorm } from '../../operators/clipByGlobalNorm.js';
+import { validateEvery } from '../../operators/validateEvery.js';
 import { forward } from '../../operators/forward.js';
 import { optimizerStep } from '../../operators/optimizerStep.js';
 import { readback } from '../../operators/readback.js';
@@ -68,6 +69,25 @@ describe('train', () => {
     expect(await lastValueFrom(events$)).toMatchObject({ reason: 'until', globalStep: 4 });
     expect(seen).toStrictEqual([1, 2, 3, 4, 4]);
     expect(stop$.observed).toBe(false);
+  });
+
+  it('finishes what is under way when the notifier emits, and drops the half-filled window', async () => {
+    const stop$ = new Subject<void>();
+    let passes = 0;
+    const events = await all(
+      train(model, () => batchesOf([1, 1, 1, 1]), {
+        ...options,
+        accumulate: 2,
+        until: stop$,
+        metrics: { pass: () => ((passes += 1) === 3 && stop$.next(), tf.scalar(0)) },
+      }).pipe(validateEvery(1, () => batchesOf([1]), {})),
+    );
+    expect(events.map(({ type, globalStep }) => `${type} ${globalStep}`)).toStrictEqual([
+      'step 1',
+      'validation 1',
+      'end 1',
+    ]);
+    expect(events.at(-1)).toMatchObject({ reason: 'until' });
   });
 
   it('can be subscribed to again: a fresh run on the weights as they are', async () => {

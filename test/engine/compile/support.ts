@@ -54,7 +54,7 @@ export function onNode(): void {
     countGraphs();
     // Under it TensorFlow.js refuses the binding's fused kernels: they make tensors that the scope around them frees.
     tf.env().set('IS_TEST', false);
-  });
+  }, 120_000); // a busy machine takes its time to load TensorFlow
   afterAll(async () => {
     tf.env().set('IS_TEST', true);
     await engine('cpu');
