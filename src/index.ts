@@ -98,4 +98,5 @@ export {
   SourceError,
   StaleGradientError,
   StaleStepError,
+  StoreError,
 } from './core/errors.js';

@@ -1,7 +1,11 @@
 export { checkpointEvery, type CheckpointOptions } from './checkpointEvery.js';
 export { fromFiles, toFiles } from './files.js';
+export { indexedDbStore } from './indexedDbStore.js';
 export { latest, type LatestOptions } from './latest.js';
 export { memoryStore } from './memoryStore.js';
+export { modelFiles } from './modelFiles.js';
+export { opfsStore } from './opfsStore.js';
+export { retryingStore, type RetryOptions } from './retryingStore.js';
 export { decodeSafetensors, encodeSafetensors } from './safetensors.js';
 export type { CheckpointStore, Files } from './store.js';
 export type { Checkpoint } from '../core/snapshot.js';
