@@ -76,7 +76,7 @@ describe('blobStore', () => {
           expect([...kept.keys()]).toStrictEqual(['notes.txt']);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
