@@ -49,8 +49,8 @@ export function checkedStore(label: string, store: CheckpointStore): CheckpointS
   };
 }
 
-/** What the system said. Node's error for a host with several addresses has a code and no message. */
+/** What the system said. Node's error for a host with several addresses has a code and no message, a browser's for its quota only a name. */
 function reasonOf(cause: unknown): string {
   const { code, name } = (cause ?? {}) as { readonly code?: unknown; readonly name?: unknown };
-  return messageOf(cause) || String(code ?? name);
+  return messageOf(cause) || String(typeof code === 'string' ? code : name);
 }

@@ -21,7 +21,9 @@ function blobsIn(kept: Map<string, Uint8Array>, calls = Infinity, last: 'undone'
     write: (key, bytes) =>
       call(
         () => void kept.set(key, new Uint8Array(bytes)),
-        () => void (kept.has(key) || kept.set(key, new Uint8Array())),
+        () => {
+          if (!kept.has(key)) kept.set(key, new Uint8Array());
+        },
       ),
     read: (key) => call(() => kept.get(key)?.slice()),
     delete: (key) => call(() => void kept.delete(key)),

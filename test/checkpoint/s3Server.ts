@@ -71,7 +71,7 @@ export async function startS3(): Promise<S3Server> {
   return {
     client,
     goAway,
-    comeBack: async () => void (await once(wire.listen(at, '127.0.0.1'), 'listening')),
+    comeBack: () => once(wire.listen(at, '127.0.0.1'), 'listening').then(() => undefined),
     stop: async () => {
       client.destroy();
       if (wire.listening) await goAway();

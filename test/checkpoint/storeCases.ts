@@ -170,7 +170,7 @@ export const storeCases: Readonly<Record<string, StoreCase>> = {
 async function refusal(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => 'none',
-    (error: Error) => error.name,
+    (error: unknown) => (error as Error).name,
   );
 }
 
