@@ -98,5 +98,5 @@ export {
   SourceError,
   StaleGradientError,
   StaleStepError,
-  StoreError,
 } from './core/errors.js';
+export { StoreError } from './checkpoint/storeError.js';

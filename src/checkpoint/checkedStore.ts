@@ -1,5 +1,6 @@
-import { CheckpointError, messageOf, StoreError } from '../core/errors.js';
+import { CheckpointError, messageOf } from '../core/errors.js';
 import type { CheckpointStore } from './store.js';
+import { StoreError } from './storeError.js';
 
 /**
  * A store whose names are checked before it sees them, and whose failures say which store and which checkpoint they are about.

@@ -7,5 +7,6 @@ export { modelFiles } from './modelFiles.js';
 export { opfsStore } from './opfsStore.js';
 export { retryingStore, type RetryOptions } from './retryingStore.js';
 export { decodeSafetensors, encodeSafetensors } from './safetensors.js';
+export { StoreError } from './storeError.js';
 export type { CheckpointStore, Files } from './store.js';
 export type { Checkpoint } from '../core/snapshot.js';

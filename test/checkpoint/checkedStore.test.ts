@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { checkedStore } from '../../src/checkpoint/checkedStore.js';
 import { memoryStore } from '../../src/checkpoint/memoryStore.js';
-import { CheckpointError, StoreError } from '../../src/core/errors.js';
+import { StoreError } from '../../src/checkpoint/storeError.js';
+import { CheckpointError } from '../../src/core/errors.js';
 
 const failing = (cause: unknown) => checkedStore('there', { ...memoryStore(), load: () => Promise.reject(cause) });
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { checkpointEvery } from '../../src/checkpoint/checkpointEvery.js';
 import { fileStore } from '../../src/checkpoint/fileStore.js';
-import { StoreError } from '../../src/core/errors.js';
+import { StoreError } from '../../src/checkpoint/storeError.js';
 import { network, runOf } from './support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'gradstream-full-'));

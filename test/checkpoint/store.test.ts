@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileStore } from '../../src/checkpoint/fileStore.js';
 import { memoryStore } from '../../src/checkpoint/memoryStore.js';
 import type { Files } from '../../src/checkpoint/store.js';
-import { StoreError } from '../../src/core/errors.js';
+import { StoreError } from '../../src/checkpoint/storeError.js';
 import { expectToGoOnFrom } from './goesOn.js';
 import type { Place } from './storeCases.js';
 import { here, itKeepsTheStoreContract } from './storeContract.js';
