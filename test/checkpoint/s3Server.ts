@@ -71,7 +71,9 @@ export async function startS3(): Promise<S3Server> {
   return {
     client,
     goAway,
-    comeBack: () => once(wire.listen(at, '127.0.0.1'), 'listening').then(() => undefined),
+    comeBack: async () => {
+      if (!wire.listening) await once(wire.listen(at, '127.0.0.1'), 'listening');
+    },
     stop: async () => {
       client.destroy();
       if (wire.listening) await goAway();

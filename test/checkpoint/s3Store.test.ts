@@ -93,7 +93,7 @@ describe.skipIf(missing)(`s3Store on a server${missing}`, () => {
       const store = open();
       await store.save('0001', files(1));
       await server.goAway();
-      onTestFinished(() => server.comeBack().catch(() => undefined));
+      onTestFinished(() => server.comeBack());
       const error = await store.save('0002', files(2)).catch((reason: unknown) => reason);
       await expect(store.load('0001')).rejects.toThrow(StoreError);
       await server.comeBack();
@@ -120,7 +120,7 @@ describe.skipIf(missing)(`s3Store on a server${missing}`, () => {
         bucket: `bucket-${buckets}`,
         prefix: 'runs/first',
       });
-      onTestFinished(() => server.comeBack().catch(() => undefined));
+      onTestFinished(() => server.comeBack());
       await expect(cut.save('0002', files(2))).rejects.toThrow(StoreError);
       await server.comeBack();
       puts = 0;
@@ -137,7 +137,7 @@ describe.skipIf(missing)(`s3Store on a server${missing}`, () => {
     it('ends a run with an error that says so', async () => {
       const { open } = await place();
       await server.goAway();
-      onTestFinished(() => server.comeBack().catch(() => undefined));
+      onTestFinished(() => server.comeBack());
       const model = network();
       const run = lastValueFrom(runOf(model, 1).pipe(checkpointEvery(3, open())));
       await expect(run).rejects.toThrow(
@@ -159,7 +159,7 @@ describe.skipIf(missing)(`s3Store on a server${missing}`, () => {
           }),
       };
       await server.goAway();
-      onTestFinished(() => server.comeBack().catch(() => undefined));
+      onTestFinished(() => server.comeBack());
       const model = network();
       await lastValueFrom(runOf(model, 1).pipe(checkpointEvery(3, retryingStore(counted, { delayMs: 1 }))));
       model.dispose();
