@@ -114,3 +114,4 @@ export {
   StaleGradientError,
   StaleStepError,
 } from './core/errors.js';
+export { StoreError } from './checkpoint/storeError.js';

@@ -10,6 +10,7 @@ it.each([
   'gradstream/metrics',
   'gradstream/checkpoint',
   'gradstream/checkpoint/node',
+  'gradstream/checkpoint/s3',
   'gradstream/sinks',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {

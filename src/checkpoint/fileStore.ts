@@ -2,16 +2,22 @@ import { mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/pro
 import { join } from 'node:path';
 
 import { CheckpointError } from '../core/errors.js';
+import { checkedStore } from './checkedStore.js';
+import { inTurn } from './inTurn.js';
 import type { CheckpointStore } from './store.js';
 
-/** How a checkpoint's folder is called until it is whole. */
+/** How a checkpoint's folder is called until it is whole, and when it is about to be deleted. */
 const UNFINISHED = '.unfinished-';
+/** How a whole one is called while another takes its place. */
+const REPLACED = '.replaced-';
 
 /**
  * Keeps each checkpoint in a folder of its own, in Node.
  *
  * The files are written to a folder with another name, brought to the disk, and moved: a process that is killed leaves the checkpoint whole or
- * not at all. What such a process has left is cleared away with the next save.
+ * not at all, and the one before it under the same name until then. What such a process has left is cleared away with the next save.
+ *
+ * One run at a time may save in a folder; others may read.
  *
  * @example
  * ```ts
@@ -20,52 +26,75 @@ const UNFINISHED = '.unfinished-';
  * ```
  *
  * @param folder - Made if it is not there.
- * Rejects with what the file system says, and with {@link CheckpointError} for a name that would lead outside of the folder.
+ * Rejects with {@link StoreError} if the file system fails (a full disk), and with {@link CheckpointError} for a name that is none, or of no checkpoint.
  */
 export function fileStore(folder: string): CheckpointStore {
-  const at = (name: string): string => {
-    if (!/^[\w-]+$/.test(name))
-      throw new CheckpointError(`fileStore: a name must be of letters, digits, - and _, received '${name}'`);
-    return join(folder, name);
-  };
-  const entries = async (): Promise<string[]> => {
-    await mkdir(folder, { recursive: true });
-    const found = await readdir(folder, { withFileTypes: true });
+  const at = (name: string): string => join(folder, name);
+  const turn = inTurn();
+
+  const folders = async (): Promise<string[]> => {
+    const found = await readdir(folder, { withFileTypes: true }).catch(unlessMissing([]));
     return found.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   };
-  return {
-    save: async (name, files) => {
-      const place = at(name);
-      const left = (await entries()).filter((entry) => entry.startsWith(UNFINISHED));
-      await Promise.all(left.map((entry) => rm(join(folder, entry), { recursive: true, force: true })));
-      const unfinished = await mkdtemp(join(folder, UNFINISHED));
-      try {
-        for (const [file, bytes] of Object.entries(files)) await write(join(unfinished, file), bytes);
-        await rm(place, { recursive: true, force: true });
-        await rename(unfinished, place);
-        await sync(folder);
-      } catch (error) {
-        await rm(unfinished, { recursive: true, force: true });
-        throw error;
-      }
+  const clear = (name: string): Promise<void> => rm(at(name), { recursive: true, force: true });
+
+  /** Clears away what is left of a killed process, and gives what was about to be replaced its name back. */
+  const tidyUp = async (): Promise<void> => {
+    const names = await folders();
+    for (const name of names) {
+      const replaced = name.startsWith(REPLACED) ? name.slice(REPLACED.length) : undefined;
+      if (replaced !== undefined && !names.includes(replaced)) await rename(at(name), at(replaced));
+      else if (replaced !== undefined || name.startsWith(UNFINISHED)) await clear(name);
+    }
+  };
+
+  const filesIn = async (name: string): Promise<string[] | undefined> =>
+    readdir(at(name)).catch(unlessMissing(undefined));
+
+  return checkedStore(`fileStore ${folder}`, {
+    save: (name, files) =>
+      turn(async () => {
+        await mkdir(folder, { recursive: true });
+        await tidyUp();
+        try {
+          const unfinished = await mkdtemp(at(UNFINISHED));
+          for (const [file, bytes] of Object.entries(files)) await write(join(unfinished, file), bytes);
+          await sync(unfinished);
+          await rename(at(name), at(REPLACED + name)).catch(unlessMissing(undefined));
+          await rename(unfinished, at(name));
+          await sync(folder);
+        } catch (error) {
+          await tidyUp().catch(() => undefined); // the next save tries again; what counts is the first error
+          throw error;
+        }
+        await tidyUp();
+      }),
+    list: async () => {
+      const names = (await folders()).map((name) => name.replace(REPLACED, ''));
+      return [...new Set(names)].filter((name) => !name.startsWith('.')).sort();
     },
-    list: async () => (await entries()).filter((name) => !name.startsWith('.')).sort(),
-    load: async (name) => {
-      const place = at(name);
-      const files = await readdir(place);
-      const read = files.map(async (file) => [file, new Uint8Array(await readFile(join(place, file)))] as const);
-      return Object.fromEntries(await Promise.all(read));
-    },
-    remove: async (name) => {
-      // Under another name first, so that a process that is killed meanwhile leaves no half of it in the list.
-      const doomed = join(folder, `${UNFINISHED}removed-${name}`);
-      try {
-        await rename(at(name), doomed);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      }
-      await rm(doomed, { recursive: true, force: true });
-    },
+    load: (name) =>
+      turn(async () => {
+        const place = (await filesIn(name)) ? name : REPLACED + name;
+        const files = await filesIn(place);
+        if (!files) throw new CheckpointError(`fileStore ${folder}: there must be a checkpoint '${name}'`);
+        const read = files.map(async (file) => [file, new Uint8Array(await readFile(at(join(place, file))))] as const);
+        return Object.fromEntries(await Promise.all(read));
+      }),
+    remove: (name) =>
+      turn(async () => {
+        await tidyUp();
+        // Not listed from one moment to the next, however long deleting takes.
+        await rename(at(name), at(UNFINISHED + name)).catch(unlessMissing(undefined));
+        await clear(UNFINISHED + name);
+      }),
+  });
+}
+
+function unlessMissing<T>(instead: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === 'ENOENT') return instead;
+    throw error;
   };
 }
 

@@ -1,8 +1,11 @@
 import { CheckpointError } from '../core/errors.js';
+import { checkedStore } from './checkedStore.js';
 import type { CheckpointStore, Files } from './store.js';
 
 /**
  * Keeps checkpoints in memory: for tests, and to go back within one process.
+ *
+ * **Memory**: a copy of each checkpoint, until it is removed.
  *
  * @example
  * ```ts
@@ -12,17 +15,18 @@ import type { CheckpointStore, Files } from './store.js';
  */
 export function memoryStore(): CheckpointStore {
   const kept = new Map<string, Files>();
-  return {
-    save: (name, files) => {
-      kept.set(name, structuredClone(files));
-      return Promise.resolve();
-    },
-    list: () => Promise.resolve([...kept.keys()].sort()),
-    load: (name) => {
+  return checkedStore('memoryStore', {
+    save: async (name, files) => void kept.set(name, copied(files)),
+    list: async () => [...kept.keys()].sort(),
+    load: async (name) => {
       const files = kept.get(name);
-      if (!files) return Promise.reject(new CheckpointError(`memoryStore: there must be a checkpoint '${name}'`));
-      return Promise.resolve(structuredClone(files));
+      if (!files) throw new CheckpointError(`memoryStore: there must be a checkpoint '${name}'`);
+      return copied(files);
     },
-    remove: (name) => Promise.resolve(void kept.delete(name)),
-  };
+    remove: async (name) => void kept.delete(name),
+  });
+}
+
+function copied(files: Files): Files {
+  return Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, new Uint8Array(bytes)]));
 }

@@ -30,12 +30,15 @@ export async function bundler(): Promise<Bundler> {
     logLevel: 'silent',
   });
 
+  const pages = join(app, 'browser');
+  // What pages share with other tests, where they find it.
+  cpSync(join(root, 'test/checkpoint/storeCases.ts'), join(app, 'checkpoint/storeCases.ts'));
   const bundle = (page: string): Promise<Bundle> => {
-    cpSync(join(root, 'test/browser', page), join(app, page));
+    cpSync(join(root, 'test/browser', page), join(pages, page));
     return build({
-      absWorkingDir: app,
+      absWorkingDir: pages,
       entryPoints: [page],
-      outdir: app,
+      outdir: pages,
       nodePaths: [join(root, 'node_modules')],
       bundle: true,
       splitting: true,
@@ -67,10 +70,10 @@ export interface Site {
   close(): void;
 }
 
-export async function serve({ outputFiles }: Bundle): Promise<Site> {
+export async function serve({ outputFiles, metafile }: Bundle): Promise<Site> {
   const scripts = new Map(outputFiles.map(({ path, contents }) => [path.split('/').at(-1), contents]));
-  const html =
-    '<!doctype html><title>gradstream</title><link rel="icon" href="data:,"><script type="module" src="page.js"></script>';
+  const entry = Object.keys(metafile.outputs).find((file) => metafile.outputs[file]!.entryPoint);
+  const html = `<!doctype html><title>gradstream</title><link rel="icon" href="data:,"><script type="module" src="${entry}"></script>`;
   let take: (report: Report) => void = () => undefined;
 
   const server = createServer((request, response) => {

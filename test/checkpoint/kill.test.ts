@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -89,7 +89,7 @@ describe('a process that trains and saves', () => {
         child.kill('SIGKILL');
         expect(await ended).toBe('SIGKILL');
         kills += 1;
-        const left = readdirSync(join(run, 'checkpoints'));
+        const left = existsSync(join(run, 'checkpoints')) ? readdirSync(join(run, 'checkpoints')) : [];
         if (left.some((name) => name.startsWith('.'))) unfinished += 1;
         expect(await fileStore(join(run, 'checkpoints')).list()).toStrictEqual(
           left.filter((name) => !name.startsWith('.')).sort(),

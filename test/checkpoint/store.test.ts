@@ -1,61 +1,51 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { fileStore } from '../../src/checkpoint/fileStore.js';
 import { memoryStore } from '../../src/checkpoint/memoryStore.js';
-import type { CheckpointStore, Files } from '../../src/checkpoint/store.js';
-import { CheckpointError } from '../../src/core/errors.js';
+import type { Files } from '../../src/checkpoint/store.js';
+import { StoreError } from '../../src/checkpoint/storeError.js';
+import { expectToGoOnFrom } from './goesOn.js';
+import type { Place } from './storeCases.js';
+import { here, itKeepsTheStoreContract } from './storeContract.js';
 
-const folders: string[] = [];
-const folder = (): string => folders[folders.push(mkdtempSync(join(tmpdir(), 'gradstream-store-'))) - 1]!;
-afterEach(() => folders.splice(0).forEach((each) => rmSync(each, { recursive: true })));
-
-const stores: Record<string, () => CheckpointStore> = {
-  memoryStore,
-  fileStore: () => fileStore(join(folder(), 'runs', 'first')),
+const folder = (): string => {
+  const made = mkdtempSync(join(tmpdir(), 'gradstream-store-'));
+  onTestFinished(() => rmSync(made, { recursive: true }));
+  return made;
 };
 const files = (n: number): Files => ({ 'a.bin': Uint8Array.of(n, 2, 3), 'b.json': new Uint8Array() });
 
-describe.each(Object.entries(stores))('%s', (_, make) => {
-  it('is empty at first', async () => {
-    expect(await make().list()).toStrictEqual([]);
-  });
+const inMemory = (): Place => {
+  const store = memoryStore();
+  return { open: () => store, contents: () => store.list() };
+};
+const inFiles = (): Place => {
+  const around = folder();
+  const contents = async () => readdirSync(around, { recursive: true, encoding: 'utf8' }).sort();
+  return { open: () => fileStore(join(around, 'runs', 'first')), contents };
+};
 
-  it('gives back what was saved, in order of the names', async () => {
-    const store = make();
-    await store.save('0002', files(2));
-    await store.save('0001', files(1));
-    expect(await store.list()).toStrictEqual(['0001', '0002']);
-    expect(await store.load('0002')).toStrictEqual(files(2));
-  });
+describe('memoryStore', () => {
+  itKeepsTheStoreContract(here(inMemory));
 
-  it('replaces what has the same name, whole', async () => {
-    const store = make();
-    await store.save('0001', { ...files(1), 'c.bin': Uint8Array.of(9) });
-    await store.save('0001', files(5));
-    expect(await store.load('0001')).toStrictEqual(files(5));
-  });
-
-  it('keeps its own copy', async () => {
-    const store = make();
-    const mine = files(1);
-    await store.save('0001', mine);
-    mine['a.bin']![0] = 77;
-    expect(await store.load('0001')).toStrictEqual(files(1));
-  });
-
-  it('removes', async () => {
-    const store = make();
-    await store.save('0001', files(1));
-    await store.remove('0001');
-    expect(await store.list()).toStrictEqual([]);
-    await expect(store.load('0001')).rejects.toThrow();
-  });
+  it('keeps what a run goes on from', () => expectToGoOnFrom(inMemory().open));
 });
 
 describe('fileStore', () => {
+  itKeepsTheStoreContract(here(inFiles));
+
+  it('keeps what a run goes on from', () => expectToGoOnFrom(inFiles().open));
+
+  it('has a folder for each checkpoint, with its files', async () => {
+    const place = folder();
+    await fileStore(place).save('0001', files(1));
+    expect(readdirSync(place, { recursive: true, encoding: 'utf8' }).sort()).toStrictEqual(['0001', '0001/a.bin', '0001/b.json']); // prettier-ignore
+    expect([...readFileSync(join(place, '0001/a.bin'))]).toStrictEqual([1, 2, 3]);
+  });
+
   it('lists no checkpoint that a killed process has left unfinished, and clears it away', async () => {
     const place = folder();
     mkdirSync(join(place, '.unfinished-x'));
@@ -66,36 +56,50 @@ describe('fileStore', () => {
     expect(readdirSync(place)).toStrictEqual(['0001']);
   });
 
-  it('removes a checkpoint from the list before anything of it is gone', async () => {
+  it.each(['save', 'remove'] as const)(
+    'still has a checkpoint that was being replaced when the process was killed, after a %s, too',
+    async (next) => {
+      const place = folder();
+      await fileStore(place).save('0001', files(1));
+      renameSync(join(place, '0001'), join(place, '.replaced-0001')); // what is there between save's two moves
+      mkdirSync(join(place, '.unfinished-x'));
+
+      const store = fileStore(place);
+      expect(await store.list()).toStrictEqual(['0001']);
+      expect(await store.load('0001')).toStrictEqual(files(1));
+      await (next === 'save' ? store.save('0002', files(2)) : store.remove('0002'));
+      expect(await store.load('0001')).toStrictEqual(files(1));
+      expect(readdirSync(place)).toStrictEqual(next === 'save' ? ['0001', '0002'] : ['0001']);
+    },
+  );
+
+  it('has the new one if the process was killed before the old one was deleted', async () => {
     const place = folder();
+    await fileStore(place).save('0001', files(1));
+    renameSync(join(place, '0001'), join(place, '.replaced-0001'));
+    renameSync(join(place, '.replaced-0001'), join(place, 'aside'));
+    await fileStore(place).save('0001', files(2));
+    renameSync(join(place, 'aside'), join(place, '.replaced-0001'));
+
     const store = fileStore(place);
-    await store.save('0001', files(1));
-    chmodSync(join(place, '0001'), 0o500); // its files cannot be removed, unless by root
-    const listed: string[][] = [];
-    const removing = store.remove('0001').catch(() => undefined);
-    while (readdirSync(place).includes('0001')) {
-      const seen = readdirSync(join(place, '0001'));
-      listed.push(seen);
-      await new Promise(setImmediate);
-    }
-    await removing;
-    expect(listed.every((names) => names.length === 2)).toBe(true);
-    for (const left of readdirSync(place)) chmodSync(join(place, left), 0o700);
-    await store.remove('0001');
-    expect(await store.list()).toStrictEqual([]);
+    expect(await store.list()).toStrictEqual(['0001']);
+    expect(await store.load('0001')).toStrictEqual(files(2));
+    await store.save('0002', files(2));
+    expect(readdirSync(place)).toStrictEqual(['0001', '0002']);
   });
 
-  it.each(['..', 'a/b', '', '.hidden'])('refuses the name %j', async (name) => {
-    await expect(fileStore(folder()).save(name, files(1))).rejects.toThrow(CheckpointError);
-    await expect(fileStore(folder()).load(name)).rejects.toThrow(CheckpointError);
-  });
-
-  it('leaves the old checkpoint and nothing else if writing fails', async () => {
+  it('says which store and which checkpoint failed, and what the system said', async () => {
     const place = folder();
-    const store = fileStore(place);
-    await store.save('0001', files(1));
-    await expect(store.save('0001', { 'no/such/folder': Uint8Array.of(1) })).rejects.toThrow('ENOENT');
-    expect(readdirSync(place)).toStrictEqual(['0001']);
-    expect(await store.load('0001')).toStrictEqual(files(1));
+    writeFileSync(join(place, 'file'), '');
+    const store = fileStore(join(place, 'file'));
+    const error = await store.save('0001', files(1)).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(StoreError);
+    expect(error).toMatchObject({
+      store: `fileStore ${join(place, 'file')}`,
+      checkpoint: '0001',
+      message: expect.stringMatching(/^fileStore .*file: checkpoint '0001' could not be saved: EEXIST: /),
+      cause: expect.objectContaining({ code: 'EEXIST' }),
+    });
+    await expect(store.list()).rejects.toThrow(/checkpoints could not be listed: ENOTDIR/);
   });
 });

@@ -11,6 +11,7 @@ const ENTRIES = {
   'gradstream/testing': 'src/testing/index.ts',
   'gradstream/checkpoint': 'src/checkpoint/index.ts',
   'gradstream/checkpoint/node': 'src/checkpoint/node.ts',
+  'gradstream/checkpoint/s3': 'src/checkpoint/s3.ts',
   'gradstream/sinks': 'src/sinks/index.ts',
 };
 
