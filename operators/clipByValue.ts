@@ -2,6 +2,7 @@ import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { disposeTensors } from '../src/core/batch.js';
 import { assertPositive } from '../src/core/errors.js';
+import { noteChanges } from '../src/core/changes.js';
 import { checkLive, liveValue, type Live } from '../src/core/live.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep } from '../src/core/values.js';
@@ -34,7 +35,7 @@ export function clipByValue(limit: Live): MonoTypeOperatorFunction<GradientStep>
 
   return (source) =>
     defer(() => {
-      const most = liveValue(limit, label, assertPositive);
+      const most = liveValue(limit, 'clipByValue', label, assertPositive);
       return source.pipe(
         most.whileRunning(),
         map((step) => {
@@ -42,7 +43,7 @@ export function clipByValue(limit: Live): MonoTypeOperatorFunction<GradientStep>
             const bound = most.at(step.globalStep + 1);
             const gradients = tensors().clipByValue(step.gradients, -bound, bound);
             step.gradients.dispose();
-            return { ...step, gradients };
+            return noteChanges({ ...step, gradients }, most.apply(bound));
           } catch (error) {
             disposeTensors(step);
             throw error;

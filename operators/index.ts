@@ -11,6 +11,7 @@ export { optimizerStep } from './optimizerStep.js';
 export { trainStep, type TrainStepOptions } from './trainStep.js';
 export { validateEvery } from './validateEvery.js';
 export { readback, type ReadbackOptions } from './readback.js';
+export { changes } from './changes.js';
 export { ema, type EmaOptions } from './ema.js';
 export { throughput } from './throughput.js';
 export { logEvery } from './logEvery.js';

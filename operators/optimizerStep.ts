@@ -4,6 +4,7 @@ import { defer, finalize, map, type OperatorFunction } from 'rxjs';
 import { tensorsOf } from '../src/core/arrays.js';
 import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, ModelError, StaleGradientError } from '../src/core/errors.js';
+import { noteChanges } from '../src/core/changes.js';
 import { checkLive, liveValue } from '../src/core/live.js';
 import { assertRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
 import { takesPart } from '../src/core/runState.js';
@@ -47,7 +48,7 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
 
   return (source) =>
     defer(() => {
-      const rate = liveValue(optimizer.learningRate, label, assertRate);
+      const rate = liveValue(optimizer.learningRate, 'learningRate', label, assertRate);
       let globalStep = 0;
       let weights: Weights | undefined;
       let state: OptimizerState = {};
@@ -77,7 +78,7 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
             weights.updates += 1;
             const { gradients, ...rest } = step;
             gradients.dispose();
-            return { ...rest, globalStep, learningRate };
+            return noteChanges({ ...rest, globalStep, learningRate }, rate.apply(learningRate));
           } catch (error) {
             disposeTensors(step);
             throw error;

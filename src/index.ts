@@ -34,6 +34,7 @@ export { optimizerStep } from '../operators/optimizerStep.js';
 export { trainStep, type TrainStepOptions } from '../operators/trainStep.js';
 export { validateEvery } from '../operators/validateEvery.js';
 export { readback, type ReadbackOptions } from '../operators/readback.js';
+export { changes } from '../operators/changes.js';
 export { ema, type EmaOptions } from '../operators/ema.js';
 export { throughput } from '../operators/throughput.js';
 export { logEvery } from '../operators/logEvery.js';
@@ -75,7 +76,15 @@ export { sgd, type SgdOptions } from './optim/sgd.js';
 
 // Values, events and errors
 export type { Batch, BatchValue, BatchValues, NdArray } from './core/batch.js';
-export type { EndEvent, MicroBatchValues, StepEvent, TrainingEvent, ValidationEvent } from './core/events.js';
+export type {
+  Change,
+  ChangeEvent,
+  EndEvent,
+  MicroBatchValues,
+  StepEvent,
+  TrainingEvent,
+  ValidationEvent,
+} from './core/events.js';
 export type { Evaluation, EvaluationSource } from './core/evaluateBatches.js';
 export type { Live, Schedule } from './core/live.js';
 export type { LossFunction } from './core/loss.js';

@@ -3,6 +3,7 @@ import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type Operato
 
 import { tensorsOf } from './arrays.js';
 import { disposeTensors, samplesOf, weightOf } from './batch.js';
+import { noteChanges } from './changes.js';
 import type { CompiledStep } from './compiler.js';
 import { assertPositive, assertPositiveInteger } from './errors.js';
 import { holdResults, restoreResults } from './heldResults.js';
@@ -42,10 +43,10 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
   const { accumulate, clipNorm = 1, optimizer, reduce } = options;
   return (source) =>
     defer(() => {
-      const size = liveValue(accumulate, 'accumulate: microBatches', assertPositiveInteger);
-      const limit = liveValue(clipNorm, 'clipByGlobalNorm: maxNorm', assertPositive);
+      const size = liveValue(accumulate, 'accumulate', 'accumulate: microBatches', assertPositiveInteger);
+      const limit = liveValue(clipNorm, 'clipByGlobalNorm', 'clipByGlobalNorm: maxNorm', assertPositive);
       const label = `optimizerStep: the learning rate of ${optimizer.name}`;
-      const rate = liveValue(optimizer.learningRate, label, assertRate);
+      const rate = liveValue(optimizer.learningRate, 'learningRate', label, assertRate);
       let microStep = 0;
       let globalStep = 0;
 
@@ -68,19 +69,25 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
           disposeTensors(batch);
         }
       };
-      const close = ({ unit, weight, samples, microBatches, newest }: Window): FullWindow => {
+      const close = ({ size: wanted, unit, weight, samples, microBatches, newest }: Window): FullWindow => {
         const { batch, weights, reducers } = newest;
         const run = newest[RUN] && { [RUN]: newest[RUN] };
         const counts = { globalStep, microStep, epoch: batch.epoch ?? 1, samples, weight, worldSize: 1 };
-        return { ...counts, weights, reducers, microBatches, scale: weight === 0 ? 1 : unit / weight, ...run };
+        const scale = weight === 0 ? 1 : unit / weight;
+        return noteChanges<FullWindow>(
+          { ...counts, weights, reducers, microBatches, scale, ...run },
+          size.apply(wanted),
+        );
       };
       const finish = map(({ scale, ...full }: FullWindow): StepResult => {
         try {
           const learningRate = rate.at(globalStep + 1);
-          const scalars = step.finishWindow({ scale, learningRate, maxNorm: limit.at(globalStep + 1) });
+          const maxNorm = limit.at(globalStep + 1);
+          const scalars = step.finishWindow({ scale, learningRate, maxNorm });
           globalStep += 1;
           full.weights.updates += 1;
-          return { ...full, globalStep, learningRate, ...scalars };
+          const changes = [...limit.apply(maxNorm), ...rate.apply(learningRate)];
+          return noteChanges({ ...full, globalStep, learningRate, ...scalars }, changes);
         } catch (error) {
           disposeTensors(full.microBatches);
           throw error;

@@ -7,6 +7,14 @@ export interface MicroBatchValues {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** Which hyper-parameter has changed, and how. */
+export interface Change {
+  /** 'learningRate', 'accumulate', 'clipByGlobalNorm', 'clipByValue', 'alpha.<name>' of an `ema`, 'logEvery', 'validateEvery', … */
+  readonly what: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** One optimizer step, as plain numbers. */
 export interface StepEvent extends InRun {
   readonly type: 'step';
@@ -33,6 +41,8 @@ export interface StepEvent extends InRun {
   readonly samplesPerSecond?: number;
   /** NaN or Infinity: in what, and whether the step was applied all the same. */
   readonly nonFinite?: { readonly what: string; readonly action: 'skipped' | 'kept' };
+  /** Live hyper-parameters that were applied to this step and not to the one before, until `changes` makes events of them. */
+  readonly changes?: readonly Change[];
 }
 
 /** A validation on the weights after `globalStep`. */
@@ -46,6 +56,13 @@ export interface ValidationEvent extends InRun {
   readonly ema: Readonly<Record<string, number>>;
 }
 
+/** A live hyper-parameter (an Observable) that another value holds for, from `globalStep` on; it comes before that step's event. */
+export interface ChangeEvent extends InRun, Change {
+  readonly type: 'change';
+  readonly globalStep: number;
+  readonly epoch: number;
+}
+
 /** The end of a run that was asked to end: always the last event. */
 export interface EndEvent extends InRun {
   readonly type: 'end';
@@ -55,4 +72,4 @@ export interface EndEvent extends InRun {
 }
 
 /** What a run emits; an operator touches the kind it is about and passes the others through. */
-export type TrainingEvent = StepEvent | ValidationEvent | EndEvent;
+export type TrainingEvent = StepEvent | ValidationEvent | ChangeEvent | EndEvent;

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import type { Batch } from './batch.js';
+import type { Change } from './events.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
@@ -63,6 +64,8 @@ export interface GradientStep extends InRun {
   readonly gradientNorm?: tf.Scalar;
   /** Whether losses and gradients are all finite (1 or 0), once `skipNonFinite` has computed it. */
   readonly finite?: tf.Scalar;
+  /** Live hyper-parameters that were applied to this step and not to the one before. */
+  readonly changes?: readonly Change[];
 }
 
 /** An optimizer step that has been taken; its numbers are still on the device. Owns its scalars. */

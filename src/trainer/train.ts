@@ -1,5 +1,6 @@
 import { concatWith, defer, identity, isObservable, of, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
 
+import { changes } from '../../operators/changes.js';
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
 import { assignArrays } from '../core/arrays.js';
@@ -69,6 +70,7 @@ export function train(model: Model, batches: EpochSource<Batch>, options: TrainO
       ),
       steps ? takeWhile(({ globalStep }) => globalStep < steps, true) : identity,
       until ? takeUntil(until.pipe(tap(() => (end = { ...end, reason: 'until' })))) : identity,
+      changes(), // behind the end by steps: a change of the last step comes before it
       concatWith(defer(() => of(end))),
     );
   });

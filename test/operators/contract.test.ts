@@ -122,6 +122,7 @@ const cases: Record<string, Case> = {
     throwing: () => operators.readback(),
     throwingValue: () => stepResult({ metrics: { m: 1 }, reducers: { m: boom } }),
   },
+  changes: { operator: () => operators.changes(), value: (n) => stepEvent(n + 1) },
   ema: {
     operator: () => operators.ema('loss'),
     value: (n) => stepEvent(n + 1),

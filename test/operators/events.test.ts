@@ -1,6 +1,7 @@
 import { EMPTY, from, of, Subject, throwError, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
+import { changes } from '../../operators/changes.js';
 import { logEvery } from '../../operators/logEvery.js';
 import { tee } from '../../operators/tee.js';
 import { throughput } from '../../operators/throughput.js';
@@ -10,6 +11,8 @@ import { stepEvent, validationEvent } from '../../src/testing/steps.js';
 import { marbles } from '../support/marbles.js';
 
 const events = { 1: stepEvent(1), 2: stepEvent(2), 3: stepEvent(3), 4: stepEvent(4), V: validationEvent(2) };
+
+const change: TrainingEvent = { type: 'change', globalStep: 4, epoch: 1, what: 'logEvery', from: 2, to: 1 };
 
 describe('logEvery', () => {
   it(
@@ -26,8 +29,8 @@ describe('logEvery', () => {
     'changes its cadence with an Observable, and with a schedule',
     marbles((m) => {
       const cadence = m.cold('            2--1|', { 2: 2, 1: 1 });
-      const source = m.cold('             123-4|', events);
-      const expected = m.cold('           -2--4|', events);
+      const source = m.cold('             123-4---|', events);
+      const expected = m.cold('           -2--(C4)|', { ...events, C: change });
       const again = m.cold('              1234|', events);
       const scheduled = m.cold('          1--4|', events);
 
@@ -39,6 +42,23 @@ describe('logEvery', () => {
   it.each([0, 1.5, NaN])('rejects every %d steps', (every) => {
     expect(() => logEvery(every)).toThrow(ArgumentError);
   });
+});
+
+describe('changes', () => {
+  it(
+    'tells what was applied to a step before the step itself, in the order in which it was applied',
+    marbles((m) => {
+      const noted = [
+        { what: 'accumulate', from: 2, to: 4 },
+        { what: 'learningRate', from: 0.1, to: 0.2 },
+      ];
+      const [A, B] = noted.map((each): TrainingEvent => ({ type: 'change', globalStep: 2, epoch: 1, ...each }));
+      const source = m.cold<TrainingEvent>('12----V|', { ...events, 2: stepEvent(2, { changes: noted }) });
+      const expected = m.cold('             1(AB2)V|', { ...events, A: A!, B: B! });
+
+      m.expect(source.pipe(changes())).toBeObservable(expected);
+    }),
+  );
 });
 
 describe('throughput', () => {
