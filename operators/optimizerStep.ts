@@ -5,8 +5,7 @@ import { tensorsOf } from '../src/core/arrays.js';
 import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, ModelError, StaleGradientError } from '../src/core/errors.js';
 import { noteChanges } from '../src/core/changes.js';
-import { checkLive, liveValue } from '../src/core/live.js';
-import { assertRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
+import { checkRate, liveRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
 import { takesPart } from '../src/core/runState.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, StepResult } from '../src/core/values.js';
@@ -43,12 +42,11 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
       `optimizerStep: the optimizer must have init and update, received ${String(optimizer)}; see adam(), fromTf()`,
     );
   }
-  const label = `optimizerStep: the learning rate of ${optimizer.name}`;
-  checkLive(optimizer.learningRate, label, assertRate);
+  checkRate(optimizer);
 
   return (source) =>
     defer(() => {
-      const rate = liveValue(optimizer.learningRate, 'learningRate', label, assertRate);
+      const rate = liveRate(optimizer);
       let globalStep = 0;
       let weights: Weights | undefined;
       let state: OptimizerState = {};

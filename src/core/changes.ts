@@ -2,7 +2,10 @@ import type { Change, ChangeEvent } from './events.js';
 import { RUN, type InRun } from './run.js';
 
 /** A step with changes noted on it, besides those that are there already. */
-export function noteChanges<T extends { readonly changes?: readonly Change[] }>(step: T, more: readonly Change[]): T {
+export function noteChanges<T extends object>(
+  step: T & { readonly changes?: readonly Change[] },
+  more: readonly Change[],
+): T {
   return more.length > 0 ? { ...step, changes: [...(step.changes ?? []), ...more] } : step;
 }
 

@@ -1,19 +1,17 @@
-import type * as tf from '@tensorflow/tfjs';
 import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type OperatorFunction } from 'rxjs';
 
 import { tensorsOf } from './arrays.js';
 import { disposeTensors, samplesOf, weightOf } from './batch.js';
 import { noteChanges } from './changes.js';
+import { holdWindow, restoreWindow, type CompiledWindow } from './compiledWindow.js';
 import type { CompiledStep } from './compiler.js';
 import { assertPositive, assertPositiveInteger } from './errors.js';
-import { holdResults, restoreResults } from './heldResults.js';
 import { liveValue, type Live } from './live.js';
-import { assertRate, type Optimizer } from './optimizer.js';
+import { liveRate, type Optimizer } from './optimizer.js';
 import { outsideGraph, type FullWindow } from './outsideGraph.js';
 import { RUN } from './run.js';
 import { takesPart } from './runState.js';
-import type { Json } from './snapshot.js';
-import type { ForwardPass, GradientStep, MicroBatchResult, StepResult } from './values.js';
+import type { ForwardPass, GradientStep, StepResult } from './values.js';
 import { windows } from './windows.js';
 
 /** What of a training step is not in the graph. */
@@ -22,16 +20,6 @@ export interface StepOptions {
   readonly clipNorm?: Live;
   readonly optimizer: Optimizer;
   readonly reduce?: MonoTypeOperatorFunction<GradientStep>;
-}
-
-interface Window {
-  readonly size: number;
-  /** The weight that counts 1 in the sum of the gradients. */
-  readonly unit: number;
-  readonly weight: number;
-  readonly samples: number;
-  readonly microBatches: readonly MicroBatchResult[];
-  readonly newest: ForwardPass;
 }
 
 /**
@@ -45,12 +33,11 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
     defer(() => {
       const size = liveValue(accumulate, 'accumulate', 'accumulate: microBatches', assertPositiveInteger);
       const limit = liveValue(clipNorm, 'clipByGlobalNorm', 'clipByGlobalNorm: maxNorm', assertPositive);
-      const label = `optimizerStep: the learning rate of ${optimizer.name}`;
-      const rate = liveValue(optimizer.learningRate, 'learningRate', label, assertRate);
+      const rate = liveRate(optimizer);
       let microStep = 0;
       let globalStep = 0;
 
-      const add = (window: Window | undefined, newest: ForwardPass): Window => {
+      const add = (window: CompiledWindow | undefined, newest: ForwardPass): CompiledWindow => {
         const { batch } = newest;
         try {
           microStep += 1;
@@ -69,15 +56,12 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
           disposeTensors(batch);
         }
       };
-      const close = ({ size: wanted, unit, weight, samples, microBatches, newest }: Window): FullWindow => {
+      const close = ({ size: wanted, unit, weight, samples, microBatches, newest }: CompiledWindow): FullWindow => {
         const { batch, weights, reducers } = newest;
         const run = newest[RUN] && { [RUN]: newest[RUN] };
         const counts = { globalStep, microStep, epoch: batch.epoch ?? 1, samples, weight, worldSize: 1 };
-        const scale = weight === 0 ? 1 : unit / weight;
-        return noteChanges<FullWindow>(
-          { ...counts, weights, reducers, microBatches, scale, ...run },
-          size.apply(wanted),
-        );
+        const full = { ...counts, weights, reducers, microBatches, scale: weight === 0 ? 1 : unit / weight, ...run };
+        return noteChanges(full, size.apply(wanted));
       };
       const finish = map(({ scale, ...full }: FullWindow): StepResult => {
         try {
@@ -112,25 +96,14 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
             disposeTensors(state);
           },
         ),
-        windows<ForwardPass, Window, FullWindow>({
+        windows<ForwardPass, CompiledWindow, FullWindow>({
           remainder: 'flush',
           add,
           isFull: ({ microBatches, size: wanted }) => microBatches.length === wanted,
           close,
           discard: ({ microBatches }) => disposeTensors(microBatches),
-          hold: ({ microBatches, newest: _, ...counts }) => {
-            const { data, tensors: scalars } = holdResults(microBatches, '');
-            const window = { ...counts, globalStep, microBatches: data };
-            return { data: window, tensors: { sum: step.gradients(1), ...scalars } };
-          },
-          restore: (held, newest) => {
-            const { sum, ...scalars } = tensorsOf(held);
-            const { microBatches: saved, ...counts } = held.data as unknown as Window & { microBatches: Json };
-            const microBatches = restoreResults(saved, scalars, '');
-            step.setGradients(sum as tf.Tensor1D, microBatches);
-            sum!.dispose();
-            return { ...counts, microBatches, newest };
-          },
+          hold: (window) => holdWindow(step, window, globalStep),
+          restore: (held, newest) => restoreWindow(step, held, newest),
         }),
         reduce ? pipe(outsideGraph(step, reduce), finish) : finish,
         finalize(() => step.close()),
