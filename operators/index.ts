@@ -15,6 +15,7 @@ export { changes } from './changes.js';
 export { ema, type EmaOptions } from './ema.js';
 export { throughput } from './throughput.js';
 export { logEvery } from './logEvery.js';
+export { gate } from './gate.js';
 export { tee, type Sink } from './tee.js';
 export { waitMap, waitUntil } from '../src/core/run.js';
 export {

@@ -38,6 +38,7 @@ export { changes } from '../operators/changes.js';
 export { ema, type EmaOptions } from '../operators/ema.js';
 export { throughput } from '../operators/throughput.js';
 export { logEvery } from '../operators/logEvery.js';
+export { gate } from '../operators/gate.js';
 export { tee, type Sink } from '../operators/tee.js';
 export { waitMap, waitUntil } from './core/run.js';
 

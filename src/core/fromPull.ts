@@ -1,4 +1,4 @@
-import { Observable, Subject } from 'rxjs';
+import { concat, fromEvent, lastValueFrom, Observable, Subject, takeUntil } from 'rxjs';
 
 import { disposeTensors } from './batch.js';
 import { ArgumentError, assertPositiveInteger } from './errors.js';
@@ -65,12 +65,14 @@ export function fromPull<T extends object>(
     const abort = new AbortController();
     const epochEnd$ = new Subject<void>();
     const waits = new Set<PromiseLike<unknown>>();
-    const { state, take } = runState(from?.stages);
+    const gates = new Set<Observable<never>>();
+    const { state, take, during } = runState(from?.stages);
     let cursor: Cursor | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
     const run: Run = {
       epochEnd$,
       state,
+      pauseUntil: (gate$) => void gates.add(gate$),
       waitUntil: (promise) => {
         const wait: Promise<void> = Promise.resolve(promise)
           .then(noop, noop) // a stage reports its own error
@@ -84,6 +86,12 @@ export function fromPull<T extends object>(
     const settled = async (): Promise<void> => {
       while (waits.size > 0) await Promise.all(waits);
     };
+    const isClosed = (): boolean => subscriber.closed; // asked anew after each await, which TypeScript does not know
+    const paused = (): Promise<void> => {
+      const asked$ = concat(...gates).pipe(takeUntil(fromEvent(abort.signal, 'abort')));
+      gates.clear();
+      return during(lastValueFrom(asked$, { defaultValue: undefined }));
+    };
     const emitAll = async (): Promise<void> => {
       let epoch = 0;
       let turn = performance.now();
@@ -93,13 +101,14 @@ export function fromPull<T extends object>(
           epochEnd$.next();
           await settled();
         }
-        if (subscriber.closed) {
-          disposeTensors(pulled?.value);
-          return;
-        }
+        if (isClosed()) return void disposeTensors(pulled?.value);
         if (!pulled) break;
         ({ epoch, cursor } = pulled);
         take(); // nothing is under way: the one moment when all stages agree
+        if (gates.size > 0) {
+          await paused();
+          if (isClosed()) return void disposeTensors(pulled.value);
+        }
         while (ahead.length < prefetch) ahead.push(pull.next());
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
         if (waits.size > 0) await settled();
@@ -110,6 +119,7 @@ export function fromPull<T extends object>(
       }
       if (cursor) cursor = { pass: cursor.pass + 1, given: 0 };
       take(); // whoever still waits gets the end of the last epoch
+      if (gates.size > 0) await paused();
       subscriber.complete();
     };
     emitAll().catch((error: unknown) => subscriber.error(error));

@@ -33,9 +33,12 @@ export function takesPart<T extends InRun>(
 export function runState(from: Readonly<Record<string, Held>> = {}): {
   readonly state: RunState;
   readonly take: () => void;
+  /** Whoever wants a snapshot while `rest` goes on gets it at once. */
+  readonly during: (rest: Promise<unknown>) => Promise<void>;
 } {
   const stages = new Map<string, () => Holding>();
   let waiting: ((snapshot: RunSnapshot) => void)[] = [];
+  let resting = false;
   /** Two stages of a name are told apart by their order. */
   const unused = (name: string): string => {
     let free = name;
@@ -55,6 +58,11 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
     });
     return snapshot;
   };
+  const take = (): void => {
+    const answered = waiting;
+    waiting = [];
+    for (const resolve of answered) resolve(copied());
+  };
   return {
     state: {
       join: (name, holding) => {
@@ -62,12 +70,17 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
         stages.set(own, holding);
         return from[own];
       },
-      snapshot: () => new Promise((resolve) => waiting.push(resolve)),
+      snapshot: () =>
+        new Promise((resolve) => {
+          waiting.push(resolve);
+          if (resting) take();
+        }),
     },
-    take: () => {
-      const answered = waiting;
-      waiting = [];
-      for (const resolve of answered) resolve(copied());
+    take,
+    during: async (rest) => {
+      resting = true;
+      await rest;
+      resting = false;
     },
   };
 }

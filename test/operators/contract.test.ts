@@ -129,6 +129,7 @@ const cases: Record<string, Case> = {
     throwing: () => operators.ema('loss', { alpha: boom }),
   },
   throughput: { operator: () => operators.throughput(), value: (n) => stepEvent(n + 1) },
+  gate: { operator: () => operators.gate(NEVER), value: (n) => stepEvent(n + 1) },
   logEvery: {
     operator: () => operators.logEvery(1),
     value: (n) => stepEvent(n + 1),
