@@ -3,8 +3,10 @@ export { engine, useTensorFlow, type Engine, type EngineName, type EngineOptions
 export { InstallError } from './engine/node/install/installError.js';
 
 // Trainer
+export { eventLine } from './trainer/eventLine.js';
 export { evaluate, type EvaluateOptions } from './trainer/evaluate.js';
 export { predict } from './trainer/predict.js';
+export { replay } from './trainer/replay.js';
 export { train, type TrainOptions } from './trainer/train.js';
 
 // Data

@@ -101,13 +101,19 @@ export function fromPull<T extends object>(
           epochEnd$.next();
           await settled();
         }
-        if (isClosed()) return void disposeTensors(pulled?.value);
+        if (isClosed()) {
+          disposeTensors(pulled?.value);
+          return;
+        }
         if (!pulled) break;
         ({ epoch, cursor } = pulled);
         take(); // nothing is under way: the one moment when all stages agree
         if (gates.size > 0) {
           await paused();
-          if (isClosed()) return void disposeTensors(pulled.value);
+          if (isClosed()) {
+            disposeTensors(pulled.value);
+            return;
+          }
         }
         while (ahead.length < prefetch) ahead.push(pull.next());
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });

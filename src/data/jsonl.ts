@@ -2,6 +2,7 @@ import type { AsyncIterableX } from 'ix/asynciterable';
 import { defer } from 'ix/asynciterable/defer';
 
 import { messageOf, SourceError } from '../core/errors.js';
+import { lines } from './lines.js';
 import { textChunks, type TextSource } from './textChunks.js';
 
 /**
@@ -51,14 +52,4 @@ async function* values<T>(chunks: AsyncIterable<string>): AsyncGenerator<T, void
     yield value;
     given += 1;
   }
-}
-
-async function* lines(chunks: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
-  let rest = '';
-  for await (const chunk of chunks) {
-    const ended = (rest + chunk).split('\n');
-    rest = ended.pop()!;
-    yield* ended;
-  }
-  yield rest;
 }
