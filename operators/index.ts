@@ -16,7 +16,7 @@ export { ema, type EmaOptions } from './ema.js';
 export { throughput } from './throughput.js';
 export { logEvery } from './logEvery.js';
 export { gate } from './gate.js';
-export { tee, type Sink } from './tee.js';
+export { tee, type Sink, type TeeOptions } from './tee.js';
 export { waitMap, waitUntil } from '../src/core/run.js';
 export {
   last,

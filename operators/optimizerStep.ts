@@ -3,7 +3,7 @@ import { defer, finalize, map, type OperatorFunction } from 'rxjs';
 
 import { tensorsOf } from '../src/core/arrays.js';
 import { disposeTensors } from '../src/core/batch.js';
-import { ArgumentError, ModelError, StaleGradientError } from '../src/core/errors.js';
+import { ArgumentError, ModelError, placed, StaleGradientError } from '../src/core/errors.js';
 import { noteChanges } from '../src/core/changes.js';
 import { checkRate, liveRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
 import { takesPart } from '../src/core/runState.js';
@@ -33,7 +33,8 @@ import { flatten, unflatten, type Weights } from '../src/core/weights.js';
  *
  * @param optimizer - A pair of pure functions, `init` and `update`.
  * @throws {@link ArgumentError} at once, if `optimizer` is none.
- * Errors with {@link StaleGradientError}, if the gradients come from other weights; {@link ModelError}, if two models meet.
+ * Errors with {@link StaleGradientError}, if the gradients come from other weights; {@link ModelError}, if two models meet;
+ * {@link StepError}, if the optimizer or the device fails.
  * @see {@link readback} for turning the result into numbers.
  */
 export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientStep, StepResult> {
@@ -79,7 +80,7 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
             return noteChanges({ ...rest, globalStep, learningRate }, rate.apply(learningRate));
           } catch (error) {
             disposeTensors(step);
-            throw error;
+            throw placed(error, 'optimizerStep', globalStep + 1, step.microStep);
           }
         }),
         finalize(() => disposeTensors(state)),

@@ -14,13 +14,15 @@ export { batch, type BatchOptions } from './data/batch.js';
 export { csv, type CsvOptions } from './data/csv.js';
 export { epochs } from './data/epochs.js';
 export { fromArrays, type OneOf, type SamplesValue, type SamplesValues } from './data/fromArrays.js';
-export { jsonl } from './data/jsonl.js';
+export { jsonl, type JsonlOptions } from './data/jsonl.js';
 export { mapAsync, type MapAsyncOptions } from './data/mapAsync.js';
 export { ndArray, type DType, type NestedNumbers } from './data/ndArray.js';
 export { randomFromState, seededRandom, type Random, type RandomState } from './data/random.js';
 export { type Sample, type SampleValues } from './data/sample.js';
 export { shard } from './data/shard.js';
+export { skipCorrupt, type SkipCorruptOptions } from './data/skipCorrupt.js';
 export { shuffle, type ShuffleOptions } from './data/shuffle.js';
+export { timeout, type TimeoutOptions } from './data/timeout.js';
 export { type TextSource } from './data/textChunks.js';
 
 // Operators, in the order of the pipeline
@@ -41,7 +43,7 @@ export { ema, type EmaOptions } from '../operators/ema.js';
 export { throughput } from '../operators/throughput.js';
 export { logEvery } from '../operators/logEvery.js';
 export { gate } from '../operators/gate.js';
-export { tee, type Sink } from '../operators/tee.js';
+export { tee, type Sink, type TeeOptions } from '../operators/tee.js';
 export { waitMap, waitUntil } from './core/run.js';
 
 // Losses and metrics
@@ -107,7 +109,9 @@ export {
   CheckpointError,
   CompileError,
   ReplicaError,
+  SinkError,
   SourceError,
   StaleGradientError,
   StaleStepError,
+  StepError,
 } from './core/errors.js';

@@ -5,7 +5,7 @@ import { disposeTensors, samplesOf, weightOf } from './batch.js';
 import { noteChanges } from './changes.js';
 import { holdWindow, restoreWindow, type CompiledWindow } from './compiledWindow.js';
 import type { CompiledStep } from './compiler.js';
-import { assertPositive, assertPositiveInteger } from './errors.js';
+import { assertPositive, assertPositiveInteger, placed } from './errors.js';
 import { liveValue, type Live } from './live.js';
 import { liveRate, type Optimizer } from './optimizer.js';
 import { outsideGraph, type FullWindow } from './outsideGraph.js';
@@ -52,6 +52,8 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
             microBatches: [...before.microBatches, result],
             newest,
           };
+        } catch (error) {
+          throw placed(error, 'backward', globalStep + 1, microStep);
         } finally {
           disposeTensors(batch);
         }
@@ -74,7 +76,7 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
           return noteChanges({ ...full, globalStep, learningRate, ...scalars }, changes);
         } catch (error) {
           disposeTensors(full.microBatches);
-          throw error;
+          throw placed(error, 'optimizerStep', globalStep + 1, full.microStep);
         }
       });
       return source.pipe(

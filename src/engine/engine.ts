@@ -6,6 +6,7 @@ import { ArgumentError, EngineError, messageOf } from '../core/errors.js';
 import { bindTensors } from '../core/tensors.js';
 import type { Opened } from './opened.js';
 import { seededDraws } from './seededDraws.js';
+import { variableGradsOf } from './variableGrads.js';
 
 /** What an engine is called. */
 export type EngineName = 'node' | 'webgpu' | 'wasm' | 'cpu';
@@ -112,6 +113,7 @@ export function useTensorFlow(library: typeof tf): void {
   bindTensors({
     ...library,
     seededDraws,
+    variableGrads: variableGradsOf(library),
     read: (tensor) => (isAsynchronous(library.getBackend()) ? tensor.data() : of(tensor.dataSync())),
   });
 }
