@@ -2,9 +2,9 @@ import { defer, type OperatorFunction } from 'rxjs';
 
 import { disposeTensors, samplesOf } from '../src/core/batch.js';
 import { computeBackward } from '../src/core/compute.js';
-import { placed } from '../src/core/errors.js';
 import { mapOwned } from '../src/core/mapOwned.js';
 import { RUN } from '../src/core/run.js';
+import { placed } from '../src/core/stepError.js';
 import { tensors } from '../src/core/tensors.js';
 import { takesPart } from '../src/core/runState.js';
 import type { ForwardPass, MicroStep } from '../src/core/values.js';

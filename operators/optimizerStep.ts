@@ -3,10 +3,11 @@ import { defer, finalize, map, type OperatorFunction } from 'rxjs';
 
 import { tensorsOf } from '../src/core/arrays.js';
 import { disposeTensors } from '../src/core/batch.js';
-import { ArgumentError, ModelError, placed, StaleGradientError } from '../src/core/errors.js';
+import { ArgumentError, ModelError, StaleGradientError } from '../src/core/errors.js';
 import { noteChanges } from '../src/core/changes.js';
 import { checkRate, liveRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
 import { takesPart } from '../src/core/runState.js';
+import { placed } from '../src/core/stepError.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, StepResult } from '../src/core/values.js';
 import { flatten, unflatten, type Weights } from '../src/core/weights.js';

@@ -84,7 +84,7 @@ export function tee<E extends object>(
         try {
           observer.error?.(error);
         } catch (cause) {
-          throw new AggregateError([error, failed('the error of the run', cause)], messageOf(error));
+          throw new AggregateError([error, failed('the error of the run', cause)], messageOf(error), { cause });
         }
       },
     }),

@@ -113,5 +113,5 @@ export {
   SourceError,
   StaleGradientError,
   StaleStepError,
-  StepError,
 } from './core/errors.js';
+export { StepError } from './core/stepError.js';

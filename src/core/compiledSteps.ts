@@ -5,12 +5,13 @@ import { disposeTensors, samplesOf, weightOf } from './batch.js';
 import { noteChanges } from './changes.js';
 import { holdWindow, restoreWindow, type CompiledWindow } from './compiledWindow.js';
 import type { CompiledStep } from './compiler.js';
-import { assertPositive, assertPositiveInteger, placed } from './errors.js';
+import { assertPositive, assertPositiveInteger } from './errors.js';
 import { liveValue, type Live } from './live.js';
 import { liveRate, type Optimizer } from './optimizer.js';
 import { outsideGraph, type FullWindow } from './outsideGraph.js';
 import { RUN } from './run.js';
 import { takesPart } from './runState.js';
+import { placed } from './stepError.js';
 import type { ForwardPass, GradientStep, StepResult } from './values.js';
 import { windows } from './windows.js';
 

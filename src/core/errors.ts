@@ -128,20 +128,6 @@ export class SinkError extends Error {
   override readonly name = 'SinkError';
 }
 
-/** What somebody else's code or the device threw (out of memory, a broken optimizer), and where: the step that was to be made, and the pass. */
-export class StepError extends Error {
-  override readonly name = 'StepError';
-
-  constructor(
-    readonly stage: string,
-    readonly globalStep: number,
-    readonly microStep: number,
-    cause: unknown,
-  ) {
-    super(`${stage}: failed at global step ${globalStep}, micro-step ${microStep}: ${messageOf(cause)}`, { cause });
-  }
-}
-
 /** A replica that did not deliver a micro-batch that the others did. */
 export class ReplicaError extends Error {
   override readonly name = 'ReplicaError';
@@ -189,21 +175,4 @@ export class CompileError extends Error {
 /** A snapshot or checkpoint that a run cannot go on from: what it holds, and what the run has. */
 export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';
-}
-
-const OWN = [
-  ArgumentError,
-  EngineError,
-  ModelError,
-  BatchError,
-  LossError,
-  MetricError,
-  StaleGradientError,
-  CompileError,
-];
-
-/** An error with its place; those of ours say it themselves. */
-export function placed(error: unknown, stage: string, globalStep: number, microStep: number): unknown {
-  const isOwn = OWN.some((each) => error instanceof each) || error instanceof CheckpointError;
-  return isOwn ? error : new StepError(stage, globalStep, microStep, error);
 }

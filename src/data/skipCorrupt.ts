@@ -38,7 +38,10 @@ export interface SkipCorruptOptions<T, R> {
  * @throws {@link ArgumentError} at once, if `most` is no such number.
  * Errors with {@link SourceError}, if there are more; its `batch` counts the records that were given, its `cause` is what `decode` threw.
  */
-export function skipCorrupt<T, R = T>({ most, decode = whole }: SkipCorruptOptions<T, R>): OperatorAsyncFunction<T, R> {
+export function skipCorrupt<T, R = T>({
+  most,
+  decode = whole as (record: T, index: number) => R,
+}: SkipCorruptOptions<T, R>): OperatorAsyncFunction<T, R> {
   assertMost(most, 'skipCorrupt: most');
   return (source) => defer((signal) => decoded(signal ? wrapWithAbort(source, signal) : source, most, decode));
 }
@@ -65,7 +68,7 @@ async function* decoded<T, R>(
   }
 }
 
-function whole<T, R>(record: T, index: number): R {
+function whole(record: unknown, index: number): unknown {
   checkBatch(record as Batch, index + 1);
-  return record as unknown as R;
+  return record;
 }

@@ -1,0 +1,23 @@
+import { timer } from 'rxjs';
+
+import type { EngineName } from '../../src/engine/engine.js';
+import { soak } from './soak.js';
+
+/** `npm run soak [-- minutes [engine …]]`: half an hour, shared by wasm and native TensorFlow, unless told otherwise; fails if anything grows. */
+const [minutes = '30', ...names] = process.argv.slice(2);
+const engines = (names.length > 0 ? names : ['wasm', 'node']) as EngineName[];
+/** A hundred thousand steps may cost 2 MB: caches and counters, no event or batch. */
+const MOST_BYTES_PER_STEP = 20;
+
+let failed = false;
+for (const name of engines) {
+  const until = timer((Number(minutes) / engines.length) * 60_000);
+  const { steps, bytesPerStep, tensors, left } = await soak(name, { until, sampleEvery: 500 });
+  const isFlat = bytesPerStep <= MOST_BYTES_PER_STEP && tensors[0] === tensors[1] && left === 0;
+  failed ||= !isFlat;
+  console.log(
+    `${isFlat ? 'flat' : 'GROWS'}  ${name}: ${steps} steps, ${bytesPerStep.toFixed(2)} bytes a step (at most ${MOST_BYTES_PER_STEP}), ` +
+      `${tensors.join(' to ')} tensors, ${left} left`,
+  );
+}
+process.exit(failed ? 1 : 0);
