@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
+import { map } from 'ix/asynciterable/operators/map';
 import { lastValueFrom, type Observable } from 'rxjs';
 
 import { ema } from '../../operators/ema.js';
@@ -37,6 +38,8 @@ export interface Soak {
   readonly tensors: readonly [number, number];
   /** Those that were left at the end. */
   readonly left: number;
+  /** The most batches and events that anybody still held, with all garbage collected. */
+  readonly held: number;
 }
 
 /** How a run is soaked: it ends after `steps` or `until`, and is looked at every `sampleEvery` steps. */
@@ -53,11 +56,20 @@ export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOption
   const { tf, close } = await engine(name);
   const before = tf.memory().numTensors;
   const seen: Sample[] = [];
+  let [alive, held] = [0, 0];
+  const collected = new FinalizationRegistry(() => (alive -= 1));
+  const watch = <T extends object>(value: T): T => {
+    alive += 1;
+    collected.register(value, undefined);
+    return value;
+  };
   const turn = () => new Promise(setImmediate);
   const look = async ({ type, globalStep }: TrainingEvent): Promise<void> => {
     if (type !== 'step' || globalStep % sampleEvery !== 0) return;
     for (let i = 0; i < 5; i++) await turn(); // a checkpoint that is being written
     collect();
+    await turn(); // what has been collected is told of
+    held = Math.max(held, alive);
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     seen.push({ step: globalStep, bytes: heapUsed + arrayBuffers, tensors: tf.memory().numTensors });
   };
@@ -72,10 +84,10 @@ export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOption
     const all = samples(count, from);
     return fromArrays({ xs: all.map(({ x }) => x), ys: all.map(({ y }) => [y]) });
   };
-  const [training, held] = [data(90, 0), data(16, 1000)];
-  let bytes = 0;
+  const [training, validation] = [data(90, 0), data(16, 1000)];
+  let bytes = 0; // what a sink would write
   await lastValueFrom(
-    train(model, (epoch) => training.pipe(shuffle({ seed: 1, epoch }), batch(8)), {
+    train(model, (epoch) => training.pipe(shuffle({ seed: 1, epoch }), batch(8), map(watch)), {
       loss: mse,
       optimizer: adamw({ learningRate: 1e-4 }),
       accumulate: 2,
@@ -83,11 +95,12 @@ export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOption
       skipNonFinite: true,
       ...end,
     }).pipe(
-      validateEvery(40, () => held.pipe(batch(8))),
+      validateEvery(40, () => validation.pipe(batch(8))),
       checkpointEvery(90, memoryStore(), { keep: 2 }),
       ema('loss', { alpha: 0.02 }),
       ema('validation.loss', { alpha: 0.1 }),
       throughput(),
+      tee((event) => void watch(event)),
       tee((event) => void (bytes += eventLine(event).length)),
       tee(() => Promise.resolve()),
       tee(look),
@@ -104,6 +117,7 @@ export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOption
     bytesPerStep: slope(seen.slice(Math.floor(seen.length / 3))),
     tensors: [Math.min(...counts), Math.max(...counts)],
     left,
+    held,
   };
 }
 
