@@ -17,8 +17,9 @@ import {
   type ObservableInput,
 } from 'rxjs';
 
-import { ArgumentError, assertPositive, messageOf, SinkError } from '../src/core/errors.js';
+import { ArgumentError, assertPositive, messageOf } from '../src/core/errors.js';
 import { waitMap } from '../src/core/run.js';
+import { SinkError } from '../src/core/sinkError.js';
 
 /** Something that takes events in: a console, a file, a chart. What `next` and `complete` return is waited for. */
 export interface Sink<E> {

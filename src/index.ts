@@ -109,9 +109,9 @@ export {
   CheckpointError,
   CompileError,
   ReplicaError,
-  SinkError,
   SourceError,
   StaleGradientError,
   StaleStepError,
 } from './core/errors.js';
+export { SinkError } from './core/sinkError.js';
 export { StepError } from './core/stepError.js';

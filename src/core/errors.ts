@@ -123,11 +123,6 @@ export class StaleStepError extends Error {
   }
 }
 
-/** A sink that threw, or took too long, while it was given an event or the end. */
-export class SinkError extends Error {
-  override readonly name = 'SinkError';
-}
-
 /** A replica that did not deliver a micro-batch that the others did. */
 export class ReplicaError extends Error {
   override readonly name = 'ReplicaError';
@@ -145,13 +140,6 @@ export class ReplicaError extends Error {
 export function assertPositiveInteger(value: number, label: string): void {
   if (!Number.isInteger(value) || value < 1) {
     throw new ArgumentError(`${label} must be a positive integer, received ${String(value)}`);
-  }
-}
-
-/** Throws unless `value` is a whole number of at least 0. */
-export function assertCount(value: number, label: string): void {
-  if (!Number.isInteger(value) || value < 0) {
-    throw new ArgumentError(`${label} must be a whole number of at least 0, received ${String(value)}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { assertCount, messageOf, SourceError } from '../core/errors.js';
+import { ArgumentError, messageOf, SourceError } from '../core/errors.js';
 
 /** Counts what is passed over, and tells the console of each; throws when it is more than `most`. */
 export type PassOver = (what: string, cause: unknown, given: number) => void;
@@ -18,5 +18,6 @@ export function passOver(reader: string, most: number): PassOver {
 
 /** Throws unless `most` can be a limit. */
 export function assertMost(most: number, label: string): void {
-  if (most !== Infinity) assertCount(most, label);
+  if (most !== Infinity && !(Number.isInteger(most) && most >= 0))
+    throw new ArgumentError(`${label} must be a whole number of at least 0, received ${String(most)}`);
 }

@@ -32,7 +32,7 @@ interface Sample {
 /** What a long run was like. */
 export interface Soak {
   readonly steps: number;
-  /** Growth of the heap and of array buffers, over all but the first third, in bytes a step. */
+  /** Growth of the heap and of array buffers, over the second half, in bytes a step. */
   readonly bytesPerStep: number;
   /** The most and the fewest tensors that were alive. */
   readonly tensors: readonly [number, number];
@@ -114,7 +114,7 @@ export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOption
   const counts = seen.map(({ tensors }) => tensors);
   return {
     steps: seen.at(-1)?.step ?? 0,
-    bytesPerStep: slope(seen.slice(Math.floor(seen.length / 3))),
+    bytesPerStep: slope(seen.slice(Math.floor(seen.length / 2))),
     tensors: [Math.min(...counts), Math.max(...counts)],
     left,
     held,
