@@ -3,6 +3,7 @@ import { defer, type OperatorFunction } from 'rxjs';
 
 import { assertPositiveInteger, ModelError } from '../src/core/errors.js';
 import { disposeTensors } from '../src/core/batch.js';
+import { noteChanges } from '../src/core/changes.js';
 import { checkLive, describeLive, liveValue, type Live } from '../src/core/live.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, MicroBatchResult, MicroStep } from '../src/core/values.js';
@@ -59,7 +60,7 @@ export function accumulate(
   return (source) =>
     // Deferred, so that each subscription (a retry, a second replica) has a window of its own.
     defer(() => {
-      const size = liveValue(microBatches, label, assertPositiveInteger);
+      const size = liveValue(microBatches, 'accumulate', label, assertPositiveInteger);
       return source.pipe(
         size.whileRunning(),
         windows<MicroStep, Window, GradientStep>({
@@ -74,7 +75,8 @@ export function accumulate(
             }
           },
           isFull: ({ microBatches, size }) => microBatches.length === size,
-          close,
+          // Said at the end: a window that is dropped has changed nothing.
+          close: (window) => noteChanges(close(window), size.apply(window.size)),
           discard: disposeTensors,
           hold: ({ sum, ...window }) => holdWindow(window, sum, window.newest.weights.slots),
           restore: (held, { gradients: _, ...newest }) => {

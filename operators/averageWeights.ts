@@ -85,7 +85,7 @@ export function averageWeights<T extends StepResult | TrainingEvent>(
 
   return (source) =>
     defer(() => {
-      const kept = liveValue(decay ?? 0, label, assertDecay);
+      const kept = liveValue(decay ?? 0, 'averageWeights', label, assertDecay);
       let average: tf.Tensor1D | undefined;
       let merged = 0;
       let variables: readonly tf.Variable[] = [];

@@ -1,9 +1,11 @@
-import { defer, map, type OperatorFunction } from 'rxjs';
+import { defer, type OperatorFunction } from 'rxjs';
 
 import { disposeTensors, samplesOf } from '../src/core/batch.js';
 import { computeBackward } from '../src/core/compute.js';
 import { countsIn } from '../src/core/heldData.js';
+import { mapOwned } from '../src/core/mapOwned.js';
 import { RUN } from '../src/core/run.js';
+import { placed } from '../src/core/stepError.js';
 import { tensors } from '../src/core/tensors.js';
 import { takesPart } from '../src/core/runState.js';
 import type { ForwardPass, MicroStep } from '../src/core/values.js';
@@ -30,7 +32,8 @@ import type { ForwardPass, MicroStep } from '../src/core/values.js';
  * fromPull(batches).pipe(forward(model, mse), backward(), map(({ loss }) => loss));
  * ```
  *
- * Errors with {@link BatchError}, {@link LossError}, {@link MetricError} for what does not fit, {@link ModelError} for a variable without gradient.
+ * Errors with {@link BatchError}, {@link LossError}, {@link MetricError} for what does not fit, {@link ModelError} for a variable without gradient,
+ * {@link StepError} for whatever else fails (a device without memory), with its place.
  * @see {@link accumulate}
  */
 export function backward(): OperatorFunction<ForwardPass, MicroStep> {
@@ -43,7 +46,7 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
           () => ({ data: { microStep } }),
           ({ data }) => ({ microStep } = countsIn(data, ['microStep'], 'backward')),
         ),
-        map((pass) => {
+        mapOwned((pass) => {
           const { batch, reducers, seed, weights, globalStep } = pass;
           microStep += 1;
           try {
@@ -58,6 +61,8 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
               worldSize: 1,
               ...(pass[RUN] && { [RUN]: pass[RUN] }),
             };
+          } catch (error) {
+            throw placed(error, 'backward', globalStep() + 1, microStep);
           } finally {
             disposeTensors(batch);
           }

@@ -3,6 +3,7 @@ import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { disposeTensors } from '../src/core/batch.js';
 import { assertPositive } from '../src/core/errors.js';
+import { noteChanges } from '../src/core/changes.js';
 import { checkLive, describeLive, liveValue, type Live } from '../src/core/live.js';
 import { records } from '../src/core/runState.js';
 import { tensors } from '../src/core/tensors.js';
@@ -40,7 +41,7 @@ export function clipByGlobalNorm(maxNorm: Live): MonoTypeOperatorFunction<Gradie
 
   return (source) =>
     defer(() => {
-      const limit = liveValue(maxNorm, label, assertPositive);
+      const limit = liveValue(maxNorm, 'clipByGlobalNorm', label, assertPositive);
       return source.pipe(
         limit.whileRunning(),
         records('clipByGlobalNorm', { maxNorm: describeLive(maxNorm) }),
@@ -53,9 +54,10 @@ export function clipByGlobalNorm(maxNorm: Live): MonoTypeOperatorFunction<Gradie
               return { norm, gradients: mul<tf.Tensor1D>(step.gradients, div(most, maximum(norm, most))) };
             });
             step.gradients.dispose();
-            if (!step.gradientNorm) return { ...step, gradients, gradientNorm: norm };
+            const clipped = noteChanges({ ...step, gradients }, limit.apply(most));
+            if (!step.gradientNorm) return { ...clipped, gradientNorm: norm };
             norm.dispose(); // an earlier clip knows what it was before any
-            return { ...step, gradients };
+            return clipped;
           } catch (error) {
             disposeTensors(step);
             throw error;

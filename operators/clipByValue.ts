@@ -2,6 +2,7 @@ import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { disposeTensors } from '../src/core/batch.js';
 import { assertPositive } from '../src/core/errors.js';
+import { noteChanges } from '../src/core/changes.js';
 import { checkLive, describeLive, liveValue, type Live } from '../src/core/live.js';
 import { records } from '../src/core/runState.js';
 import { tensors } from '../src/core/tensors.js';
@@ -35,7 +36,7 @@ export function clipByValue(limit: Live): MonoTypeOperatorFunction<GradientStep>
 
   return (source) =>
     defer(() => {
-      const most = liveValue(limit, label, assertPositive);
+      const most = liveValue(limit, 'clipByValue', label, assertPositive);
       return source.pipe(
         most.whileRunning(),
         records('clipByValue', { limit: describeLive(limit) }),
@@ -44,7 +45,7 @@ export function clipByValue(limit: Live): MonoTypeOperatorFunction<GradientStep>
             const bound = most.at(step.globalStep + 1);
             const gradients = tensors().clipByValue(step.gradients, -bound, bound);
             step.gradients.dispose();
-            return { ...step, gradients };
+            return noteChanges({ ...step, gradients }, most.apply(bound));
           } catch (error) {
             disposeTensors(step);
             throw error;

@@ -1,17 +1,18 @@
-import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
+import { defer, mergeMap, type OperatorFunction } from 'rxjs';
 
+import { changeEvents } from '../src/core/changes.js';
 import { ArgumentError, NonFiniteError } from '../src/core/errors.js';
 import type { StepEvent, TrainingEvent } from '../src/core/events.js';
 import { numbersIn, objectIn } from '../src/core/heldData.js';
-import { checkLive, describeLive, liveValue, type Live } from '../src/core/live.js';
+import { checkLive, describeLive, liveValue, type ChangeOf, type Live, type Schedule } from '../src/core/live.js';
 import { metricIn } from '../src/core/metricIn.js';
 import { averageNext, averageOf, emptyAverage } from '../src/core/movingAverage.js';
 import { takesPart } from '../src/core/runState.js';
 
 /** Options of {@link ema}. */
-export interface EmaOptions {
+export interface EmaOptions<A extends Live = Live> {
   /** The weight of the new value, above 0 and at most 1: a number, a schedule of the global step, or an Observable. */
-  readonly alpha?: Live;
+  readonly alpha?: A;
   /** Start from nothing and divide the bias out, instead of seeding with the first value. */
   readonly debias?: boolean;
   /** What NaN and Infinity do: leave the average as it is, go into it (for good), or stop the run. They stay in the event in any case. */
@@ -44,10 +45,10 @@ export interface EmaOptions {
  * Errors with {@link NonFiniteError}, if asked to.
  * @see {@link logEvery}
  */
-export function ema<E extends TrainingEvent>(
+export function ema<E extends TrainingEvent, A extends Live = number | Schedule>(
   name: string,
-  { alpha = 0.02, debias = false, nonFinite = 'skip' }: EmaOptions = {},
-): MonoTypeOperatorFunction<E> {
+  { alpha = 0.02 as A, debias = false, nonFinite = 'skip' }: EmaOptions<A> = {},
+): OperatorFunction<E, E | ChangeOf<A>> {
   const label = 'ema: alpha';
   const metric = metricIn(name, 'ema');
   checkLive(alpha, label, assertShare);
@@ -57,10 +58,10 @@ export function ema<E extends TrainingEvent>(
 
   return (source) =>
     defer(() => {
-      const weight = liveValue(alpha, label, assertShare);
+      const weight = liveValue(alpha, `alpha.${name}`, label, assertShare);
       let average = emptyAverage;
 
-      const include = (value: number, globalStep: number): void => {
+      const include = (value: number, share: number, globalStep: number): void => {
         if (!Number.isFinite(value) && nonFinite === 'skip') return;
         if (!Number.isFinite(value) && nonFinite === 'error') {
           throw new NonFiniteError(
@@ -69,7 +70,7 @@ export function ema<E extends TrainingEvent>(
             globalStep,
           );
         }
-        average = averageNext(average, value, weight.at(globalStep), debias);
+        average = averageNext(average, value, share, debias);
       };
       return source.pipe(
         weight.whileRunning(),
@@ -81,11 +82,13 @@ export function ema<E extends TrainingEvent>(
             average = numbersIn(saved, ['value', 'share'], `ema/${name}`);
           },
         ),
-        map((event) => {
+        mergeMap((event): (E | ChangeOf<A>)[] => {
           const value = metric.of(event);
-          if (value === undefined) return event;
-          valuesOf(event, name, value).forEach((each) => include(each, event.globalStep));
-          return { ...event, ema: { ...(event as StepEvent).ema, [name]: averageOf(average) } };
+          if (value === undefined) return [event];
+          const share = weight.at(event.globalStep);
+          valuesOf(event, name, value).forEach((each) => include(each, share, event.globalStep));
+          const averaged = { ...event, ema: { ...(event as StepEvent).ema, [name]: averageOf(average) } };
+          return [...(changeEvents(event, weight.apply(share)) as ChangeOf<A>[]), averaged];
         }),
       );
     });

@@ -12,6 +12,7 @@ export { trainStep, type TrainStepOptions } from './trainStep.js';
 export { averageWeights, type AverageWeightsOptions } from './averageWeights.js';
 export { validateEvery } from './validateEvery.js';
 export { readback, type ReadbackOptions } from './readback.js';
+export { changes } from './changes.js';
 export { ema, type EmaOptions } from './ema.js';
 export { reduceOnPlateau, type ReduceOnPlateauOptions } from './reduceOnPlateau.js';
 export { stopEarly, type StopEarlyOptions } from './stopEarly.js';
@@ -19,7 +20,8 @@ export { untilMetric, type Goal } from './untilMetric.js';
 export { maxDuration } from './maxDuration.js';
 export { throughput } from './throughput.js';
 export { logEvery } from './logEvery.js';
-export { tee, type Sink } from './tee.js';
+export { gate } from './gate.js';
+export { tee, type Sink, type TeeOptions } from './tee.js';
 export { waitMap, waitUntil } from '../src/core/run.js';
 export {
   last,

@@ -1,8 +1,9 @@
-import { defer, filter, type MonoTypeOperatorFunction } from 'rxjs';
+import { defer, mergeMap, type OperatorFunction } from 'rxjs';
 
+import { changeEvents } from '../src/core/changes.js';
 import { assertPositiveInteger } from '../src/core/errors.js';
 import type { TrainingEvent } from '../src/core/events.js';
-import { checkLive, liveValue, type Live } from '../src/core/live.js';
+import { checkLive, liveValue, type ChangeOf, type Live, type Schedule } from '../src/core/live.js';
 
 /**
  * Lets through the steps whose `globalStep` is a multiple of `every`, and every event that is no step.
@@ -24,16 +25,23 @@ import { checkLive, liveValue, type Live } from '../src/core/live.js';
  * @throws {@link ArgumentError} at once, if `every` is no positive integer; a schedule or an Observable errors with it.
  * @see {@link ema}
  */
-export function logEvery<E extends TrainingEvent>(every: Live): MonoTypeOperatorFunction<E> {
+export function logEvery<E extends TrainingEvent, N extends Live = number | Schedule>(
+  every: N,
+): OperatorFunction<E, E | ChangeOf<N>> {
   const label = 'logEvery: every';
   checkLive(every, label, assertPositiveInteger);
 
   return (source) =>
     defer(() => {
-      const cadence = liveValue(every, label, assertPositiveInteger);
+      const cadence = liveValue(every, 'logEvery', label, assertPositiveInteger);
       return source.pipe(
         cadence.whileRunning(),
-        filter(({ type, globalStep }) => type !== 'step' || globalStep % cadence.at(globalStep) === 0),
+        mergeMap((event): (E | ChangeOf<N>)[] => {
+          if (event.type !== 'step') return [event];
+          const steps = cadence.at(event.globalStep);
+          const changes = changeEvents(event, cadence.apply(steps)) as ChangeOf<N>[];
+          return event.globalStep % steps === 0 ? [...changes, event] : changes;
+        }),
       );
     });
 }

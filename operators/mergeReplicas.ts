@@ -20,6 +20,7 @@ import { alongside } from '../src/core/alongside.js';
 import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, ReplicaError } from '../src/core/errors.js';
 import { mergeMicroSteps } from '../src/core/mergeMicroSteps.js';
+import { joinsEach } from '../src/core/joinsEach.js';
 import { hold } from '../src/core/run.js';
 import type { MicroStep } from '../src/core/values.js';
 
@@ -46,6 +47,8 @@ export interface MergeReplicasOptions {
  * Emits in the order of `microStep`, from 1 on, each once every replica that is still running has delivered it. A replica that has completed is
  * waited for no more. What comes when its micro-step has gone on without it is disposed. Each source waits until its micro-step is through.
  *
+ * Replicas of equal length can go on from a snapshot of the first one's run: each source is given it as `from`.
+ *
  * **Memory**: one set of gradients for each replica that is ahead. **Ownership**: takes the micro-steps, hands on merged ones.
  *
  * @example
@@ -68,19 +71,23 @@ export function mergeReplicas(
   return defer(() => {
     const waiting = new Map<number, Map<number, MicroStep>>();
     const releases = new Map<MicroStep, () => void>();
-    const running = new Set(replicas.keys());
-    const overdue = new Set<number>();
+    const [running, overdue] = [new Set(replicas.keys()), new Set<number>()];
     const begun$ = new Subject<number>();
     let next = 1;
 
+    const join = joinsEach(
+      'mergeReplicas',
+      () => ({ data: { next } }),
+      ({ data }) => (next = Math.max(next, (data as { next: number }).next)),
+    );
     const arrive = (rank: number, step: MicroStep): void => {
       const { microStep } = step;
+      join(step);
       const release = hold(step);
       if (microStep < next) {
         disposeTensors(step);
         return release();
       }
-      const isFirst = !waiting.has(microStep);
       const arrived = waiting.get(microStep) ?? new Map<number, MicroStep>();
       if (arrived.has(rank)) {
         disposeTensors(step);
@@ -92,7 +99,7 @@ export function mergeReplicas(
       }
       releases.set(step, release);
       waiting.set(microStep, arrived.set(rank, step));
-      if (isFirst) begun$.next(microStep);
+      if (arrived.size === 1) begun$.next(microStep);
     };
 
     /** The next micro-step, if it can go on. */

@@ -3,11 +3,12 @@ import { defer, finalize, map, type OperatorFunction } from 'rxjs';
 
 import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, ModelError, StaleGradientError } from '../src/core/errors.js';
+import { noteChanges } from '../src/core/changes.js';
 import { holdState, restoreState } from '../src/core/heldState.js';
-import { checkLive, liveValue } from '../src/core/live.js';
-import { assertRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
+import { checkRate, liveRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
 import { RUN } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';
+import { placed } from '../src/core/stepError.js';
 import { tensors } from '../src/core/tensors.js';
 import type { GradientStep, StepResult } from '../src/core/values.js';
 import { flatten, unflatten, type Weights } from '../src/core/weights.js';
@@ -34,7 +35,8 @@ import { flatten, unflatten, type Weights } from '../src/core/weights.js';
  *
  * @param optimizer - A pair of pure functions, `init` and `update`.
  * @throws {@link ArgumentError} at once, if `optimizer` is none.
- * Errors with {@link StaleGradientError}, if the gradients come from other weights; {@link ModelError}, if two models meet.
+ * Errors with {@link StaleGradientError}, if the gradients come from other weights; {@link ModelError}, if two models meet;
+ * {@link StepError}, if the optimizer or the device fails.
  * @see {@link readback} for turning the result into numbers.
  */
 export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientStep, StepResult> {
@@ -43,12 +45,11 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
       `optimizerStep: the optimizer must have init and update, received ${String(optimizer)}; see adam(), fromTf()`,
     );
   }
-  const label = `optimizerStep: the learning rate of ${optimizer.name}`;
-  checkLive(optimizer.learningRate, label, assertRate);
+  checkRate(optimizer);
 
   return (source) =>
     defer(() => {
-      const rate = liveValue(optimizer.learningRate, label, assertRate);
+      const rate = liveRate(optimizer);
       let globalStep = 0;
       let weights: Weights | undefined;
       let state: OptimizerState = {};
@@ -71,16 +72,17 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
             if (weights !== step.weights)
               throw new ModelError('optimizerStep: one optimizer must train one model, received gradients of two');
 
-            const learningRate = rate.at(globalStep + 1) * (step[RUN]?.rate?.scale ?? 1);
+            const given = rate.at(globalStep + 1);
+            const learningRate = given * (step[RUN]?.rate?.scale ?? 1);
             state = apply(optimizer, step, state, learningRate);
             globalStep += 1;
             weights.updates += 1;
             const { gradients, ...rest } = step;
             gradients.dispose();
-            return { ...rest, globalStep, learningRate };
+            return noteChanges({ ...rest, globalStep, learningRate }, rate.apply(given));
           } catch (error) {
             disposeTensors(step);
-            throw error;
+            throw placed(error, 'optimizerStep', globalStep + 1, step.microStep);
           }
         }),
         finalize(() => disposeTensors(state)),

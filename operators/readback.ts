@@ -149,6 +149,7 @@ function toEvent(step: StepResult, numbers: number[], onNonFinite: 'error' | 'ke
     ...(gradientNorm !== undefined && { gradientNorm }),
     worldSize,
     ema: {},
+    ...(step.changes && { changes: step.changes }),
     ...(what && { nonFinite: { what, action: skipped ? 'skipped' : 'kept' } }),
     ...(step[RUN] && { [RUN]: step[RUN] }),
   };

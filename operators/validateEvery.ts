@@ -1,9 +1,10 @@
-import { concat, defer, map, of, type Observable, type OperatorFunction } from 'rxjs';
+import { concat, defer, from, map, of, type Observable, type OperatorFunction } from 'rxjs';
 
+import { changeEvents } from '../src/core/changes.js';
 import { ArgumentError, assertPositiveInteger, StaleStepError } from '../src/core/errors.js';
 import { evaluateBatches, type EvaluationSource } from '../src/core/evaluateBatches.js';
 import type { TrainingEvent, ValidationEvent } from '../src/core/events.js';
-import { checkLive, liveValue, type Live } from '../src/core/live.js';
+import { checkLive, liveValue, type ChangeOf, type Live, type Schedule } from '../src/core/live.js';
 import { toMetric, type Metrics } from '../src/core/metric.js';
 import type { Passed } from '../src/core/passed.js';
 import { RUN, waitMap } from '../src/core/run.js';
@@ -37,23 +38,25 @@ import type { StepResult } from '../src/core/values.js';
  * @throws {@link ArgumentError} at once, if `every` is no positive integer. Errors with it, if the values do not come from `forward`.
  * Errors with {@link StaleStepError}, if the weights have moved on; with whatever the data or the model fail with.
  */
-export function validateEvery<T extends StepResult | TrainingEvent>(
-  every: Live,
+export function validateEvery<T extends StepResult | TrainingEvent, N extends Live = number | Schedule>(
+  every: N,
   data: EvaluationSource,
   metrics?: Metrics,
-): OperatorFunction<T, Passed<T> | ValidationEvent> {
+): OperatorFunction<T, Passed<T> | ValidationEvent | ChangeOf<N>> {
   const label = 'validateEvery: every';
   checkLive(every, label, assertPositiveInteger);
 
   return (source) =>
     defer(() => {
-      const cadence = liveValue(every, label, assertPositiveInteger);
+      const cadence = liveValue(every, 'validateEvery', label, assertPositiveInteger);
       return source.pipe(
         cadence.whileRunning(),
         waitMap((step) => {
           const isStep = !('type' in step) || step.type === 'step';
-          if (!isStep || step.globalStep % cadence.at(step.globalStep) !== 0) return of(step);
-          return concat(of(step), validation(step, data, metrics));
+          if (!isStep) return of(step);
+          const steps = cadence.at(step.globalStep);
+          const told = [...(changeEvents(step, cadence.apply(steps)) as ChangeOf<N>[]), step];
+          return step.globalStep % steps === 0 ? concat(from(told), validation(step, data, metrics)) : from(told);
         }),
       );
     });

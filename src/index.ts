@@ -3,8 +3,10 @@ export { engine, useTensorFlow, type Engine, type EngineName, type EngineOptions
 export { InstallError } from './engine/node/install/installError.js';
 
 // Trainer
+export { eventLine } from './trainer/eventLine.js';
 export { evaluate, type EvaluateOptions } from './trainer/evaluate.js';
 export { predict } from './trainer/predict.js';
+export { replay } from './trainer/replay.js';
 export { train, type TrainOptions } from './trainer/train.js';
 
 // Data
@@ -12,13 +14,15 @@ export { batch, type BatchOptions } from './data/batch.js';
 export { csv, type CsvOptions } from './data/csv.js';
 export { epochs } from './data/epochs.js';
 export { fromArrays, type OneOf, type SamplesValue, type SamplesValues } from './data/fromArrays.js';
-export { jsonl } from './data/jsonl.js';
+export { jsonl, type JsonlOptions } from './data/jsonl.js';
 export { mapAsync, type MapAsyncOptions } from './data/mapAsync.js';
 export { ndArray, type DType, type NestedNumbers } from './data/ndArray.js';
 export { randomFromState, seededRandom, type Random, type RandomState } from './data/random.js';
 export { type Sample, type SampleValues } from './data/sample.js';
 export { shard } from './data/shard.js';
+export { skipCorrupt, type SkipCorruptOptions } from './data/skipCorrupt.js';
 export { shuffle, type ShuffleOptions } from './data/shuffle.js';
+export { timeout, type TimeoutOptions } from './data/timeout.js';
 export { type TextSource } from './data/textChunks.js';
 
 // Operators, in the order of the pipeline
@@ -35,6 +39,7 @@ export { trainStep, type TrainStepOptions } from '../operators/trainStep.js';
 export { averageWeights, type AverageWeightsOptions } from '../operators/averageWeights.js';
 export { validateEvery } from '../operators/validateEvery.js';
 export { readback, type ReadbackOptions } from '../operators/readback.js';
+export { changes } from '../operators/changes.js';
 export { ema, type EmaOptions } from '../operators/ema.js';
 export { reduceOnPlateau, type ReduceOnPlateauOptions } from '../operators/reduceOnPlateau.js';
 export { stopEarly, type StopEarlyOptions } from '../operators/stopEarly.js';
@@ -42,7 +47,8 @@ export { untilMetric, type Goal } from '../operators/untilMetric.js';
 export { maxDuration } from '../operators/maxDuration.js';
 export { throughput } from '../operators/throughput.js';
 export { logEvery } from '../operators/logEvery.js';
-export { tee, type Sink } from '../operators/tee.js';
+export { gate } from '../operators/gate.js';
+export { tee, type Sink, type TeeOptions } from '../operators/tee.js';
 export { waitMap, waitUntil } from './core/run.js';
 
 // Losses and metrics
@@ -83,6 +89,7 @@ export type { Batch, BatchValue, BatchValues, NdArray } from './core/batch.js';
 export type { Duration } from './core/duration.js';
 export type { EndReason } from './core/endReason.js';
 export type {
+  Change,
   ChangeEvent,
   CheckpointEvent,
   EndEvent,
@@ -115,3 +122,5 @@ export {
   StaleStepError,
 } from './core/errors.js';
 export { StoreError } from './checkpoint/storeError.js';
+export { SinkError } from './core/sinkError.js';
+export { StepError } from './core/stepError.js';

@@ -3,6 +3,7 @@ import { ignoreElements, interval, tap, type MonoTypeOperatorFunction } from 'rx
 import { alongside } from '../core/alongside.js';
 import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
 import { checkLive, liveValue, type Live } from '../core/live.js';
+import type { InRun } from '../core/run.js';
 
 /** A span of time: '30s', '10min', '1.5h'. */
 export type Duration = `${number}${'s' | 'min' | 'h'}`;
@@ -15,7 +16,7 @@ export interface Cadence {
   readonly reason: 'steps' | 'time' | 'epoch';
   /** Whether it is time after this step; asked once for each. */
   readonly isDue: (globalStep: number) => boolean;
-  readonly whileRunning: <T>() => MonoTypeOperatorFunction<T>;
+  readonly whileRunning: <T extends InRun>() => MonoTypeOperatorFunction<T>;
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1e3, min: 60e3, h: 3600e3 };
@@ -34,7 +35,7 @@ export function checkEvery(every: Every): void {
 export function cadence(every: Every): Cadence {
   if (every === 'epoch') return { reason: 'epoch', isDue: () => false, whileRunning: () => (source) => source };
   if (typeof every !== 'string') {
-    const { at, whileRunning } = liveValue(every, LABEL, assertPositiveInteger);
+    const { at, whileRunning } = liveValue(every, 'checkpointEvery', LABEL, assertPositiveInteger);
     return { reason: 'steps', isDue: (globalStep) => globalStep % at(globalStep) === 0, whileRunning };
   }
   let hasPassed = false;

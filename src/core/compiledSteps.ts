@@ -1,16 +1,18 @@
 import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type OperatorFunction } from 'rxjs';
 
 import { disposeTensors, samplesOf, weightOf } from './batch.js';
+import { noteChanges } from './changes.js';
 import type { CompiledStep } from './compiler.js';
 import { assertPositive, assertPositiveInteger } from './errors.js';
 import { countsIn } from './heldData.js';
 import { holdState, restoreState } from './heldState.js';
 import { holdWindow, restoreWindow, type OpenWindow } from './heldWindow.js';
 import { describeLive, liveValue, type Live } from './live.js';
-import { assertRate, type Optimizer } from './optimizer.js';
+import { liveRate, type Optimizer } from './optimizer.js';
 import { outsideGraph, type FullWindow } from './outsideGraph.js';
 import { RUN } from './run.js';
 import { takesPart } from './runState.js';
+import { placed } from './stepError.js';
 import type { ForwardPass, GradientStep, StepResult } from './values.js';
 import type { WeightSlot } from './weights.js';
 import { windows } from './windows.js';
@@ -40,10 +42,9 @@ export function compiledSteps(
   const { accumulate, clipNorm = 1, optimizer, reduce } = options;
   return (source) =>
     defer(() => {
-      const size = liveValue(accumulate, 'accumulate: microBatches', assertPositiveInteger);
-      const limit = liveValue(clipNorm, 'clipByGlobalNorm: maxNorm', assertPositive);
-      const label = `optimizerStep: the learning rate of ${optimizer.name}`;
-      const rate = liveValue(optimizer.learningRate, label, assertRate);
+      const size = liveValue(accumulate, 'accumulate', 'accumulate: microBatches', assertPositiveInteger);
+      const limit = liveValue(clipNorm, 'clipByGlobalNorm', 'clipByGlobalNorm: maxNorm', assertPositive);
+      const rate = liveRate(optimizer);
       let microStep = 0;
       let globalStep = 0;
 
@@ -62,26 +63,32 @@ export function compiledSteps(
             microBatches: [...before.microBatches, result],
             newest,
           };
+        } catch (error) {
+          throw placed(error, 'backward', globalStep + 1, microStep);
         } finally {
           disposeTensors(batch);
         }
       };
-      const close = ({ unit, weight, samples, microBatches, newest }: Window): FullWindow => {
+      const close = ({ size: wanted, unit, weight, samples, microBatches, newest }: Window): FullWindow => {
         const { batch, weights, reducers } = newest;
         const run = newest[RUN] && { [RUN]: newest[RUN] };
         const counts = { globalStep, microStep, epoch: batch.epoch ?? 1, samples, weight, worldSize: 1 };
-        return { ...counts, weights, reducers, microBatches, scale: weight === 0 ? 1 : unit / weight, ...run };
+        const full = { ...counts, weights, reducers, microBatches, scale: weight === 0 ? 1 : unit / weight, ...run };
+        return noteChanges(full, size.apply(wanted));
       };
       const finish = map(({ scale, ...full }: FullWindow): StepResult => {
         try {
-          const learningRate = rate.at(globalStep + 1) * (full[RUN]?.rate?.scale ?? 1);
-          const scalars = step.finishWindow({ scale, learningRate, maxNorm: limit.at(globalStep + 1) });
+          const given = rate.at(globalStep + 1);
+          const learningRate = given * (full[RUN]?.rate?.scale ?? 1);
+          const maxNorm = limit.at(globalStep + 1);
+          const scalars = step.finishWindow({ scale, learningRate, maxNorm });
           globalStep += 1;
           full.weights.updates += 1;
-          return { ...full, globalStep, learningRate, ...scalars };
+          const changes = [...limit.apply(maxNorm), ...rate.apply(given)];
+          return noteChanges({ ...full, globalStep, learningRate, ...scalars }, changes);
         } catch (error) {
           disposeTensors(full.microBatches);
-          throw error;
+          throw placed(error, 'optimizerStep', globalStep + 1, full.microStep);
         }
       });
       return source.pipe(

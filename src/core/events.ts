@@ -8,6 +8,14 @@ export interface MicroBatchValues {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** Which hyper-parameter has changed, and how. */
+export interface Change {
+  /** 'learningRate', 'accumulate', 'clipByGlobalNorm', 'clipByValue', 'alpha.<name>' of an `ema`, 'logEvery', 'validateEvery', … */
+  readonly what: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** One optimizer step, as plain numbers. */
 export interface StepEvent extends InRun {
   readonly type: 'step';
@@ -34,6 +42,8 @@ export interface StepEvent extends InRun {
   readonly samplesPerSecond?: number;
   /** NaN or Infinity: in what, and whether the step was applied all the same; `count` says how many steps of the run have been skipped by now. */
   readonly nonFinite?: { readonly what: string; readonly action: 'skipped' | 'kept'; readonly count?: number };
+  /** Live hyper-parameters that were applied to this step and not to the one before, until `changes` makes events of them. */
+  readonly changes?: readonly Change[];
 }
 
 /** A validation on the weights after `globalStep`. */
@@ -47,16 +57,6 @@ export interface ValidationEvent extends InRun {
   readonly ema: Readonly<Record<string, number>>;
   /** Given if the weights were not those that are trained, but their average (`averageWeights`). */
   readonly weights?: 'averaged';
-}
-
-/** A hyper-parameter that was changed after `globalStep`, from the next step on. */
-export interface ChangeEvent extends InRun {
-  readonly type: 'change';
-  readonly globalStep: number;
-  readonly epoch: number;
-  readonly what: string;
-  readonly from: number;
-  readonly to: number;
 }
 
 /** A checkpoint that is in its store, whole and for good. */
@@ -73,6 +73,16 @@ export interface CheckpointEvent extends InRun {
   readonly best: boolean;
   /** How many were due before it and not made, because the store was still at work. */
   readonly skipped: number;
+}
+
+/**
+ * A hyper-parameter that has been changed: a live one (an Observable) from `globalStep` on, said before that step's event; or by an operator
+ * (`reduceOnPlateau`) after `globalStep`.
+ */
+export interface ChangeEvent extends InRun, Change {
+  readonly type: 'change';
+  readonly globalStep: number;
+  readonly epoch: number;
 }
 
 /** The end of a run that was asked to end: always the last event. */

@@ -1,4 +1,4 @@
-import { NEVER, Observable, Subject } from 'rxjs';
+import { concat, fromEvent, lastValueFrom, NEVER, Observable, Subject, takeUntil } from 'rxjs';
 
 import { disposeTensors } from './batch.js';
 import { ArgumentError, assertPositiveInteger } from './errors.js';
@@ -77,7 +77,8 @@ export function fromPull<T extends object>(
     let reason: EndReason | undefined;
     const { stop, isAsked, orStopped } = stopping();
     const waits = new Set<PromiseLike<unknown>>();
-    const { state, take, close } = runState(from?.stages);
+    const gates = new Set<Observable<never>>();
+    const { state, take, close, during } = runState(from?.stages);
     let cursor: Cursor | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
     const run: Run = {
@@ -85,6 +86,7 @@ export function fromPull<T extends object>(
       end$,
       ended: () => ended,
       state,
+      pauseUntil: (gate$) => void gates.add(gate$),
       end: (why) => {
         reason ??= why;
         stop();
@@ -103,6 +105,12 @@ export function fromPull<T extends object>(
     const settled = async (): Promise<void> => {
       while (waits.size > 0) await Promise.all(waits);
     };
+    const isClosed = (): boolean => subscriber.closed; // asked anew after each await, which TypeScript does not know
+    const paused = (): Promise<void> => {
+      const asked$ = concat(...gates).pipe(takeUntil(fromEvent(abort.signal, 'abort')));
+      gates.clear();
+      return during(lastValueFrom(asked$, { defaultValue: undefined }));
+    };
     const emitAll = async (): Promise<void> => {
       let epoch = 0;
       let turn = performance.now();
@@ -116,7 +124,7 @@ export function fromPull<T extends object>(
           epochEnd$.next();
           await settled();
         }
-        if (!pulled || pulled === STOPPED || isAsked() || subscriber.closed) {
+        if (!pulled || pulled === STOPPED || isAsked() || isClosed()) {
           cursor = standing(pulled, cursor);
           ended ??= pulled ? 'stopped' : 'over';
           if (pulled && pulled !== STOPPED) disposeTensors(pulled.value);
@@ -124,6 +132,14 @@ export function fromPull<T extends object>(
         }
         ({ epoch, cursor } = pulled);
         take(); // nothing is under way: the one moment when all stages agree
+        if (gates.size > 0) {
+          await orStopped(paused());
+          if (isAsked() || isClosed()) {
+            ended = 'stopped';
+            disposeTensors(pulled.value);
+            break;
+          }
+        }
         while (ahead.length < prefetch) ahead.push(pull.next());
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
         if (waits.size > 0) await settled();
@@ -132,10 +148,11 @@ export function fromPull<T extends object>(
           turn = performance.now();
         }
       }
-      if (subscriber.closed) return;
+      if (isClosed()) return;
       end$.next();
       await settled();
       take(); // whoever waits gets what is held at the end
+      if (gates.size > 0) await orStopped(paused());
       subscriber.complete();
     };
     const stops = until.subscribe({

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { ArgumentError } from './errors.js';
-import type { Live } from './live.js';
+import { checkLive, liveValue, type Live, type LiveValue } from './live.js';
 import type { Json } from './snapshot.js';
 import type { WeightSlot } from './weights.js';
 
@@ -47,8 +47,22 @@ export interface Optimizer {
   update(gradients: tf.Tensor1D, state: OptimizerState, weights: tf.Tensor1D, learningRate: number): Updated;
 }
 
+/** Throws what can be known to be wrong with an optimizer's learning rate before it runs. */
+export function checkRate({ name, learningRate }: Optimizer): void {
+  checkLive(learningRate, labelOf(name), assertRate);
+}
+
+/** An optimizer's learning rate while a run goes on. */
+export function liveRate({ name, learningRate }: Optimizer): LiveValue {
+  return liveValue(learningRate, 'learningRate', labelOf(name), assertRate);
+}
+
+function labelOf(name: string): string {
+  return `optimizerStep: the learning rate of ${name}`;
+}
+
 /** Throws unless `value` can be a learning rate. */
-export function assertRate(value: number, what: string): void {
+function assertRate(value: number, what: string): void {
   if (!(value >= 0 && value < Infinity))
     throw new ArgumentError(`${what} must be a number of at least 0, received ${value}`);
 }

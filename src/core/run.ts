@@ -30,6 +30,8 @@ export const RUN: unique symbol = Symbol('gradstream.run');
 export interface Run {
   /** Keeps the source from giving its next batch until `promise` has settled. */
   readonly waitUntil?: (promise: PromiseLike<unknown>) => void;
+  /** Has the source ask `gate$` before its next batch, when nothing is under way: it goes on once that completes. */
+  readonly pauseUntil?: (gate$: Observable<never>) => void;
   /** Emits between two epochs and after the last, when nothing is under way. */
   readonly epochEnd$?: Observable<void>;
   /** Makes the source complete, when all is done with the batch under way, as if it had no more; the first reason counts. */

@@ -60,10 +60,13 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
   readonly state: RunState;
   readonly take: () => void;
   readonly close: () => void;
+  /** Whoever wants a snapshot while `rest` goes on gets it at once. */
+  readonly during: (rest: Promise<unknown>) => Promise<void>;
 } {
   const stages = new Map<string, () => Holding>();
   const waiting: ((snapshot: RunSnapshot | undefined) => void)[] = [];
   let closed = false;
+  let resting = false;
   /** Two stages of a name are told apart by their order. */
   const unused = (name: string): string => {
     let free = name;
@@ -83,6 +86,9 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
     });
     return Object.fromEntries(taken); // which takes any name, __proto__ among them
   };
+  const take = (): void => {
+    for (const resolve of waiting.splice(0)) resolve(copied());
+  };
   return {
     state: {
       join: (name, holding) => {
@@ -90,12 +96,22 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
         stages.set(own, holding);
         return Object.hasOwn(from, own) ? from[own] : undefined;
       },
-      snapshot: () => (closed ? Promise.resolve(undefined) : new Promise((resolve) => waiting.push(resolve))),
+      snapshot: () =>
+        new Promise((resolve) => {
+          if (closed) return resolve(undefined);
+          waiting.push(resolve);
+          if (resting) take();
+        }),
     },
-    take: () => waiting.splice(0).forEach((resolve) => resolve(copied())),
+    take,
     close: () => {
       closed = true;
       waiting.splice(0).forEach((resolve) => resolve(undefined));
+    },
+    during: async (rest) => {
+      resting = true;
+      await rest;
+      resting = false;
     },
   };
 }

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import type { Batch } from './batch.js';
+import type { Change } from './events.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
@@ -65,6 +66,8 @@ export interface GradientStep extends InRun {
   readonly finite?: tf.Scalar;
   /** How many steps in a row may be skipped until the run errors, if `skipNonFinite` was given it. */
   readonly giveUpAfter?: number;
+  /** Live hyper-parameters that were applied to this step and not to the one before. */
+  readonly changes?: readonly Change[];
 }
 
 /** An optimizer step that has been taken; its numbers are still on the device. Owns its scalars. */

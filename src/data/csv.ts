@@ -3,6 +3,7 @@ import type { AsyncIterableX } from 'ix/asynciterable';
 import { defer } from 'ix/asynciterable/defer';
 
 import { ArgumentError, SourceError } from '../core/errors.js';
+import { assertMost, passOver } from './corrupt.js';
 import { textChunks, type TextSource } from './textChunks.js';
 
 /** Options of {@link csv}. */
@@ -15,6 +16,8 @@ export interface CsvOptions {
   readonly comment?: string;
   /** Whether fields that read as numbers become numbers; they do unless it is false. */
   readonly cast?: boolean;
+  /** How many broken rows may be passed over; the console is told of each. None unless given. */
+  readonly mostCorrupt?: number;
 }
 
 /**
@@ -46,7 +49,7 @@ export interface CsvOptions {
  * @param source - A path (in Node), a Node Readable, a ReadableStream (`(await fetch(url)).body`), or chunks of text or UTF-8 bytes. Text itself is
  *   `[text]`.
  * @param options - Column names, delimiter, comments, numbers.
- * @throws {@link ArgumentError} at once, if `delimiter` or `comment` is empty.
+ * @throws {@link ArgumentError} at once, if `delimiter` or `comment` is empty, or `mostCorrupt` no number of rows.
  * Errors with {@link SourceError}, if a row is broken (`cause` is csv-parse's CsvError) or the file cannot be read; its `batch` counts the rows that
  * were given.
  */
@@ -57,16 +60,19 @@ export function csv<T extends object = Record<string, string | number>>(
   for (const name of ['delimiter', 'comment'] as const) {
     if (options[name] === '') throw new ArgumentError(`csv: ${name} must be at least one character, received none`);
   }
+  assertMost(options.mostCorrupt ?? 0, 'csv: mostCorrupt');
   return defer((signal) => rows<T>(textChunks(source, 'csv', signal), options));
 }
 
 async function* rows<T extends object>(
   chunks: AsyncIterable<string>,
-  { columns, delimiter = ',', comment, cast = true }: CsvOptions,
+  { columns, delimiter = ',', comment, cast = true, mostCorrupt = 0 }: CsvOptions,
 ): AsyncGenerator<T, void, undefined> {
   // The build for browsers works in Node, too, and bundlers need no substitutes for Node's modules.
   const { parse } = await import('csv-parse/browser/esm');
   let parsed: Record<string, string | number>[] = [];
+  const pass = passOver('csv', mostCorrupt);
+  let broken: CsvError[] = [];
   let failure: CsvError | undefined;
   let fed = false;
   let given = 0;
@@ -76,21 +82,25 @@ async function* rows<T extends object>(
     ...(comment !== undefined && { comment, comment_no_infix: true }),
     trim: true,
     skip_empty_lines: true,
+    skip_records_with_error: mostCorrupt > 0,
     // Taken here rather than read from the stream, which forgets the rows before an error.
     on_record: (row: Record<string, string>) => {
       parsed.push(cast ? withNumbers(row) : row);
       return null;
     },
   });
+  parser.on('skip', (error: CsvError) => broken.push(error));
   parser.on('error', (error: CsvError) => (failure = error));
 
   const parsedBy = async function* (feed: (done: () => void) => unknown): AsyncGenerator<T, void, undefined> {
     parsed = [];
+    broken = [];
     await new Promise<void>((resolve) => feed(resolve));
     for (const row of parsed) {
       yield row as T;
       given += 1;
     }
+    for (const error of broken) pass(`line ${String(error['lines'])}`, error, given);
     if (failure) throw rowError(failure, given);
   };
   for await (const chunk of chunks) {

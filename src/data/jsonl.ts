@@ -2,7 +2,15 @@ import type { AsyncIterableX } from 'ix/asynciterable';
 import { defer } from 'ix/asynciterable/defer';
 
 import { messageOf, SourceError } from '../core/errors.js';
+import { assertMost, passOver } from './corrupt.js';
+import { lines } from './lines.js';
 import { textChunks, type TextSource } from './textChunks.js';
+
+/** Options of {@link jsonl}. */
+export interface JsonlOptions {
+  /** How many lines that are no JSON may be passed over; the console is told of each. None unless given. */
+  readonly mostCorrupt?: number;
+}
 
 /**
  * Gives the values of a JSON lines text one by one.
@@ -28,13 +36,16 @@ import { textChunks, type TextSource } from './textChunks.js';
  * @typeParam T - What the lines hold; it is believed, not checked.
  * @param source - A path (in Node), a Node Readable, a ReadableStream (`(await fetch(url)).body`), or chunks of text or UTF-8 bytes. Text itself is
  *   `[text]`.
+ * @throws {@link ArgumentError} at once, if `mostCorrupt` is no number of lines.
  * Errors with {@link SourceError}, if a line is no JSON or the file cannot be read; its `batch` counts the values that were given.
  */
-export function jsonl<T = unknown>(source: TextSource): AsyncIterableX<T> {
-  return defer((signal) => values<T>(textChunks(source, 'jsonl', signal)));
+export function jsonl<T = unknown>(source: TextSource, { mostCorrupt = 0 }: JsonlOptions = {}): AsyncIterableX<T> {
+  assertMost(mostCorrupt, 'jsonl: mostCorrupt');
+  return defer((signal) => values<T>(textChunks(source, 'jsonl', signal), mostCorrupt));
 }
 
-async function* values<T>(chunks: AsyncIterable<string>): AsyncGenerator<T, void, undefined> {
+async function* values<T>(chunks: AsyncIterable<string>, mostCorrupt: number): AsyncGenerator<T, void, undefined> {
+  const pass = passOver('jsonl', mostCorrupt);
   let lineNumber = 0;
   let given = 0;
   for await (const line of lines(chunks)) {
@@ -44,6 +55,10 @@ async function* values<T>(chunks: AsyncIterable<string>): AsyncGenerator<T, void
     try {
       value = JSON.parse(line) as T;
     } catch (cause) {
+      if (mostCorrupt > 0) {
+        pass(`line ${lineNumber}`, cause, given);
+        continue;
+      }
       throw new SourceError(`jsonl: every line must be JSON, line ${lineNumber} is not: ${messageOf(cause)}`, given, {
         cause,
       });
@@ -51,14 +66,4 @@ async function* values<T>(chunks: AsyncIterable<string>): AsyncGenerator<T, void
     yield value;
     given += 1;
   }
-}
-
-async function* lines(chunks: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
-  let rest = '';
-  for await (const chunk of chunks) {
-    const ended = (rest + chunk).split('\n');
-    rest = ended.pop()!;
-    yield* ended;
-  }
-  yield rest;
 }

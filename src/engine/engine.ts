@@ -6,6 +6,7 @@ import { ArgumentError, EngineError, messageOf } from '../core/errors.js';
 import { bindTensors } from '../core/tensors.js';
 import type { Opened } from './opened.js';
 import { seededDraws } from './seededDraws.js';
+import { variableGradsOf } from './variableGrads.js';
 
 /** What an engine is called. */
 export type EngineName = 'node' | 'webgpu' | 'wasm' | 'cpu';
@@ -117,6 +118,7 @@ function bind(library: typeof tf, about: () => Readonly<Record<string, string>>)
     ...library,
     about: () => ({ ...about(), '@tensorflow/tfjs': library.version_core }),
     seededDraws,
+    variableGrads: variableGradsOf(library),
     read: (tensor) => (isAsynchronous(library.getBackend()) ? tensor.data() : of(tensor.dataSync())),
   });
 }

@@ -1,5 +1,6 @@
 import { concatWith, defer, EMPTY, isObservable, of, tap, type Observable } from 'rxjs';
 
+import { changes } from '../../operators/changes.js';
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
 import { assignArrays } from '../core/arrays.js';
@@ -82,6 +83,7 @@ export function train(model: Model, batches: EpochSource<Batch>, options: TrainO
         run = its;
         if (isEnough()) run.end?.({ reason: 'steps' });
       }),
+      changes(),
       concatWith(defer(() => of(end()))),
     );
   });

@@ -2,7 +2,7 @@ import type { OperatorAsyncFunction } from 'ix/interfaces';
 import { from } from 'ix/asynciterable';
 import { describe, expect, it } from 'vitest';
 
-import { batch, epochs, mapAsync, shard, shuffle, type Sample } from '../../src/data/index.js';
+import { batch, epochs, mapAsync, shard, shuffle, skipCorrupt, timeout, type Sample } from '../../src/data/index.js';
 import { collect, collectUntilError, someSamples, watched } from './sources.js';
 
 /** Every operator, with the arguments it is tried with and how many samples it reads before it gives a value. */
@@ -11,6 +11,8 @@ const cases: Record<string, { operator: OperatorAsyncFunction<Sample, unknown>; 
   epochs: { operator: (source) => epochs(source, 1), reads: 1 },
   mapAsync: { operator: mapAsync((sample) => sample, { concurrency: 1 }), reads: 1 },
   shard: { operator: shard(1, 3), reads: 2 },
+  skipCorrupt: { operator: skipCorrupt({ most: 0, decode: (sample: Sample) => sample }), reads: 1 },
+  timeout: { operator: timeout({ ms: 10_000 }), reads: 1 },
   shuffle: { operator: shuffle({ seed: 1 }), reads: 6 },
   'shuffle with a buffer': { operator: shuffle({ seed: 1, buffer: 3 }), reads: 3 },
 };

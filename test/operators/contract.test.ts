@@ -127,6 +127,7 @@ const cases: Record<string, Case> = {
     throwing: () => operators.readback(),
     throwingValue: () => stepResult({ metrics: { m: 1 }, reducers: { m: boom } }),
   },
+  changes: { operator: () => operators.changes(), value: (n) => stepEvent(n + 1) },
   ema: {
     operator: () => operators.ema('loss'),
     value: (n) => stepEvent(n + 1),
@@ -140,6 +141,7 @@ const cases: Record<string, Case> = {
   untilMetric: { operator: () => operators.untilMetric('loss', { atLeast: 1 }), value: (n) => stepEvent(n + 1) },
   maxDuration: { operator: () => operators.maxDuration('1h'), value: (n) => stepEvent(n + 1) },
   throughput: { operator: () => operators.throughput(), value: (n) => stepEvent(n + 1) },
+  gate: { operator: () => operators.gate(NEVER), value: (n) => stepEvent(n + 1) },
   logEvery: {
     operator: () => operators.logEvery(1),
     value: (n) => stepEvent(n + 1),

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { ema } from '../../operators/ema.js';
 import { ArgumentError, NonFiniteError } from '../../src/core/errors.js';
-import type { TrainingEvent } from '../../src/core/events.js';
+import type { ChangeEvent, StepEvent, TrainingEvent } from '../../src/core/events.js';
 import { stepEvent, validationEvent } from '../../src/testing/steps.js';
 import { marbles } from '../support/marbles.js';
 
@@ -119,8 +119,9 @@ describe('ema', () => {
     marbles((m) => {
       const alpha = m.cold('   h-q|', { h: 0.5, q: 0.25 });
       const events = { a: withLosses(1, 0), b: withLosses(2, 8), c: withLosses(3, 0) };
-      const source = m.cold('  ab-c|', events);
-      const expected = m.cold('AB-C|', {
+      const source = m.cold('  ab-c---|', events);
+      const expected = m.cold<StepEvent | ChangeEvent>('AB-(xC)|', {
+        x: { type: 'change', globalStep: 3, epoch: 1, what: 'alpha.loss', from: 0.5, to: 0.25 },
         A: { ...events.a, ema: { loss: 0 } },
         B: { ...events.b, ema: { loss: 4 } },
         C: { ...events.c, ema: { loss: 3 } },

@@ -1,15 +1,19 @@
-import { EMPTY, from, of, Subject, throwError, timer } from 'rxjs';
+import { EMPTY, from, NEVER, of, Subject, throwError, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
+import { changes } from '../../operators/changes.js';
 import { logEvery } from '../../operators/logEvery.js';
 import { tee } from '../../operators/tee.js';
 import { throughput } from '../../operators/throughput.js';
 import { ArgumentError } from '../../src/core/errors.js';
+import { SinkError } from '../../src/core/sinkError.js';
 import type { TrainingEvent } from '../../src/core/events.js';
 import { stepEvent, validationEvent } from '../../src/testing/steps.js';
 import { marbles } from '../support/marbles.js';
 
 const events = { 1: stepEvent(1), 2: stepEvent(2), 3: stepEvent(3), 4: stepEvent(4), V: validationEvent(2) };
+
+const change: TrainingEvent = { type: 'change', globalStep: 4, epoch: 1, what: 'logEvery', from: 2, to: 1 };
 
 describe('logEvery', () => {
   it(
@@ -26,8 +30,8 @@ describe('logEvery', () => {
     'changes its cadence with an Observable, and with a schedule',
     marbles((m) => {
       const cadence = m.cold('            2--1|', { 2: 2, 1: 1 });
-      const source = m.cold('             123-4|', events);
-      const expected = m.cold('           -2--4|', events);
+      const source = m.cold('             123-4---|', events);
+      const expected = m.cold('           -2--(C4)|', { ...events, C: change });
       const again = m.cold('              1234|', events);
       const scheduled = m.cold('          1--4|', events);
 
@@ -39,6 +43,23 @@ describe('logEvery', () => {
   it.each([0, 1.5, NaN])('rejects every %d steps', (every) => {
     expect(() => logEvery(every)).toThrow(ArgumentError);
   });
+});
+
+describe('changes', () => {
+  it(
+    'tells what was applied to a step before the step itself, in the order in which it was applied',
+    marbles((m) => {
+      const noted = [
+        { what: 'accumulate', from: 2, to: 4 },
+        { what: 'learningRate', from: 0.1, to: 0.2 },
+      ];
+      const [A, B] = noted.map((each): TrainingEvent => ({ type: 'change', globalStep: 2, epoch: 1, ...each }));
+      const source = m.cold<TrainingEvent>('12----V|', { ...events, 2: stepEvent(2, { changes: noted }) });
+      const expected = m.cold('             1(AB2)V|', { ...events, A: A!, B: B! });
+
+      m.expect(source.pipe(changes())).toBeObservable(expected);
+    }),
+  );
 });
 
 describe('throughput', () => {
@@ -97,11 +118,57 @@ describe('tee', () => {
     source.pipe(tee(() => throwError(() => 'disk full'))).subscribe({ error: (e) => (error = e) });
     source.next(events[1]);
 
-    expect([told, error]).toStrictEqual([['broken'], 'disk full']);
+    expect(told).toStrictEqual(['broken']);
+    expect(error).toBeInstanceOf(SinkError);
+    expect(error).toMatchObject({
+      cause: 'disk full',
+      message: 'tee: the sink must take the step event of global step 1, it failed: disk full',
+    });
+  });
+
+  it(
+    'ends the run when the sink takes longer than it may, for an event or for the end',
+    marbles((m) => {
+      const late = (what: string) =>
+        new SinkError(`tee: the sink must take ${what}, it failed: it took longer than 3 ms`);
+      const source = m.cold('  1------|', events);
+      const expected = m.cold('---#    ', {}, late('the step event of global step 1'));
+      const other = m.cold('   1-|', events);
+      const closing = m.cold(' 1----#', events, late('the end'));
+      const intime = m.cold('  1--|', events);
+      const fine = m.cold('    --1|', events);
+
+      m.expect(source.pipe(tee(() => NEVER, { timeoutMs: 3 }))).toBeObservable(expected);
+      m.expect(other.pipe(tee({ next: () => undefined, complete: () => NEVER }, { timeoutMs: 3 }))).toBeObservable(
+        closing,
+      );
+      m.expect(intime.pipe(tee(() => timer(2), { timeoutMs: 3 }))).toBeObservable(fine);
+    }),
+  );
+
+  it('keeps the error of the run beside that of a sink which fails on hearing of it', () => {
+    let error: unknown;
+    throwError(() => new Error('broken'))
+      .pipe(
+        tee({
+          next: () => undefined,
+          error: () => {
+            throw new Error('deaf');
+          },
+        }),
+      ) // prettier-ignore
+      .subscribe({ error: (e) => (error = e) });
+
+    expect(error).toBeInstanceOf(AggregateError);
+    expect((error as AggregateError).errors.map(String)).toStrictEqual([
+      'Error: broken',
+      'SinkError: tee: the sink must take the error of the run, it failed: deaf',
+    ]);
   });
 
   it('rejects what is no sink', () => {
     expect(() => tee({} as never)).toThrow(ArgumentError);
     expect(() => tee(undefined as never)).toThrow(ArgumentError);
+    expect(() => tee(() => undefined, { timeoutMs: 0 })).toThrow(ArgumentError);
   });
 });

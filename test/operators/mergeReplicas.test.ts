@@ -1,14 +1,24 @@
-import { NEVER, of, Subject, tap } from 'rxjs';
+import { lastValueFrom, NEVER, of, Subject, tap, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
+import { accumulate } from '../../operators/accumulate.js';
+import { backward } from '../../operators/backward.js';
+import { forward } from '../../operators/forward.js';
 import { mergeReplicas } from '../../operators/mergeReplicas.js';
+import { optimizerStep } from '../../operators/optimizerStep.js';
+import { readback } from '../../operators/readback.js';
 import { disposeTensors } from '../../src/core/batch.js';
 import { ArgumentError, ReplicaError } from '../../src/core/errors.js';
 import { last, max, sum } from '../../src/core/metric.js';
-import { RUN } from '../../src/core/run.js';
+import { fromPull } from '../../src/core/fromPull.js';
+import { readSnapshot } from '../../src/core/readSnapshot.js';
+import { RUN, type InRun } from '../../src/core/run.js';
+import type { Checkpoint } from '../../src/core/snapshot.js';
+import { adam } from '../../src/optim/adam.js';
 import { numbersOf } from '../../src/testing/numbersOf.js';
 import { microStep } from '../../src/testing/steps.js';
 import type { MicroStep } from '../../src/core/values.js';
+import { batchOf, line, samples, squaredError } from '../support/line.js';
 import { marbles } from '../support/marbles.js';
 
 const step = (n: number, value: number, weight = 1) =>
@@ -174,6 +184,39 @@ describe('mergeReplicas', () => {
     source.next(step(1, 1));
 
     expect(error).toMatchObject({ name: 'ReplicaError', ranks: [0], microStep: 1 });
+  });
+
+  it('goes on from a snapshot of its first replica, as if it had never been cut', async () => {
+    const stages = async (onBatch: (value: InRun) => void, from?: Checkpoint) => {
+      const model = line();
+      const replica$ = (rank: number) =>
+        fromPull(
+          Array.from({ length: 6 }, (_, i) => batchOf(samples(1, 2 * i + rank))),
+          from ? { from } : {},
+        ).pipe(
+          tap((value) => rank === 0 && onBatch(value)),
+          forward(model, squaredError),
+          backward(),
+        );
+      const events = await lastValueFrom(
+        mergeReplicas([replica$(0), replica$(1)]).pipe(
+          accumulate(2),
+          optimizerStep(adam({ learningRate: 0.05 })),
+          readback(),
+          toArray(),
+        ),
+      );
+      const weights = model.read();
+      model.dispose();
+      return { events: events.map(({ [RUN]: _, ...event }) => event), weights };
+    };
+    const cuts: Promise<Checkpoint>[] = [];
+    const whole = await stages((value) => cuts.push(value[RUN]!.state!.snapshot().then((snapshot) => readSnapshot(snapshot!))));
+    for (const cut of (await Promise.all(cuts)).slice(0, -1)) {
+      const rest = await stages(() => undefined, cut);
+      expect(rest.events).toStrictEqual(whole.events.slice(cut.globalStep));
+      expect(rest.weights).toStrictEqual(whole.weights);
+    }
   });
 
   it('rejects an empty list of replicas', () => {

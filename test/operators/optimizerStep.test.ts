@@ -145,7 +145,10 @@ describe('optimizerStep', () => {
       .pipe(optimizerStep(failing))
       .subscribe({ error: (e) => (error = e) });
 
-    expect(error).toMatchObject({ message: 'own fault' });
+    expect(error).toMatchObject({
+      name: 'StepError',
+      message: 'optimizerStep: failed at global step 1, micro-step 1: own fault',
+    });
     expect(model.read()).toStrictEqual([1, 2, 3]);
   });
 

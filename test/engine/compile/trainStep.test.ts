@@ -305,7 +305,7 @@ const failing: Record<string, Scenario> = {
         },
       }),
     }),
-    fails: /^Error: own fault/,
+    fails: /^StepError: optimizerStep: failed at global step 2, micro-step 4: own fault/,
   },
   'a window that can never be': {
     options: () => ({ accumulate: (step) => (step === 2 ? 1.5 : 2) }),
