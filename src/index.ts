@@ -4,7 +4,10 @@ export { InstallError } from './engine/node/install/installError.js';
 
 // Trainer
 export { evaluate, type EvaluateOptions } from './trainer/evaluate.js';
+export { fork } from './trainer/fork.js';
+export { learningRateRangeTest, type RangeTestOptions, type RangeTestPoint } from './trainer/learningRateRangeTest.js';
 export { predict } from './trainer/predict.js';
+export { suggestLearningRate } from './trainer/suggestLearningRate.js';
 export { train, type TrainOptions } from './trainer/train.js';
 
 // Data
@@ -84,6 +87,7 @@ export type { Optimizer, OptimizerState, Updated } from './core/optimizer.js';
 export type { EpochSource, PullSource } from './core/source.js';
 export type { ForwardPass, GradientStep, MicroBatchResult, MicroStep, StepResult } from './core/values.js';
 export type { Weights, WeightSlot } from './core/weights.js';
+export { isOutOfMemory } from './core/outOfMemory.js';
 export {
   ArgumentError,
   BatchError,
@@ -92,6 +96,7 @@ export {
   MetricError,
   ModelError,
   NonFiniteError,
+  OutOfMemoryError,
   CheckpointError,
   CompileError,
   ReplicaError,

@@ -1,3 +1,6 @@
 export { evaluate, type EvaluateOptions } from './evaluate.js';
+export { fork } from './fork.js';
+export { learningRateRangeTest, type RangeTestOptions, type RangeTestPoint } from './learningRateRangeTest.js';
 export { predict } from './predict.js';
+export { suggestLearningRate } from './suggestLearningRate.js';
 export { train, type TrainOptions } from './train.js';
