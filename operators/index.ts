@@ -2,6 +2,7 @@
 export { fromPull, type FromPullOptions } from '../src/core/fromPull.js';
 export { mergeReplicas, type MergeReplicasOptions } from './mergeReplicas.js';
 export { forward, type ForwardOptions } from './forward.js';
+export { retryWithSmallerBatches } from './retryWithSmallerBatches.js';
 export { backward } from './backward.js';
 export { accumulate, type AccumulateOptions } from './accumulate.js';
 export { skipNonFinite } from './skipNonFinite.js';
@@ -11,6 +12,7 @@ export { optimizerStep } from './optimizerStep.js';
 export { trainStep, type TrainStepOptions } from './trainStep.js';
 export { validateEvery } from './validateEvery.js';
 export { readback, type ReadbackOptions } from './readback.js';
+export { withChanges } from './withChanges.js';
 export { ema, type EmaOptions } from './ema.js';
 export { throughput } from './throughput.js';
 export { logEvery } from './logEvery.js';

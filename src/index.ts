@@ -28,6 +28,7 @@ export { type TextSource } from './data/textChunks.js';
 export { fromPull, type FromPullOptions } from './core/fromPull.js';
 export { mergeReplicas, type MergeReplicasOptions } from '../operators/mergeReplicas.js';
 export { forward, type ForwardOptions } from '../operators/forward.js';
+export { retryWithSmallerBatches } from '../operators/retryWithSmallerBatches.js';
 export { backward } from '../operators/backward.js';
 export { accumulate, type AccumulateOptions } from '../operators/accumulate.js';
 export { skipNonFinite } from '../operators/skipNonFinite.js';
@@ -37,6 +38,7 @@ export { optimizerStep } from '../operators/optimizerStep.js';
 export { trainStep, type TrainStepOptions } from '../operators/trainStep.js';
 export { validateEvery } from '../operators/validateEvery.js';
 export { readback, type ReadbackOptions } from '../operators/readback.js';
+export { withChanges } from '../operators/withChanges.js';
 export { ema, type EmaOptions } from '../operators/ema.js';
 export { throughput } from '../operators/throughput.js';
 export { logEvery } from '../operators/logEvery.js';
@@ -78,7 +80,14 @@ export { sgd, type SgdOptions } from './optim/sgd.js';
 
 // Values, events and errors
 export type { Batch, BatchValue, BatchValues, NdArray } from './core/batch.js';
-export type { EndEvent, MicroBatchValues, StepEvent, TrainingEvent, ValidationEvent } from './core/events.js';
+export type {
+  ChangeEvent,
+  EndEvent,
+  MicroBatchValues,
+  StepEvent,
+  TrainingEvent,
+  ValidationEvent,
+} from './core/events.js';
 export type { Evaluation, EvaluationSource } from './core/evaluateBatches.js';
 export type { Live, Schedule } from './core/live.js';
 export type { LossFunction } from './core/loss.js';

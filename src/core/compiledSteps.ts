@@ -4,6 +4,7 @@ import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type Operato
 import { tensorsOf } from './arrays.js';
 import { disposeTensors, samplesOf, weightOf } from './batch.js';
 import type { CompiledStep } from './compiler.js';
+import { computeParts } from './computeParts.js';
 import { assertPositive, assertPositiveInteger } from './errors.js';
 import { holdResults, restoreResults } from './heldResults.js';
 import { liveValue, type Live } from './live.js';
@@ -25,7 +26,7 @@ export interface StepOptions {
 
 interface Window {
   readonly size: number;
-  /** The weight that counts 1 in the sum of the gradients. */
+  /** The weight that counts 1 in the sum of the gradients: that of the first part of it. */
   readonly unit: number;
   readonly weight: number;
   readonly samples: number;
@@ -54,11 +55,18 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
         try {
           microStep += 1;
           const weight = weightOf(batch);
-          const empty = { unit: weight || 1, weight: 0, samples: 0, microBatches: [] };
-          const before = window ?? { size: size.at(globalStep + 1), ...empty };
-          const result = step.microStep(batch, { opens: !window, share: weight / before.unit }, microStep);
+          const before = window ?? { size: size.at(globalStep + 1), weight: 0, samples: 0, microBatches: [] };
+          let unit = window?.unit;
+          const result = computeParts(newest, microStep, ({ batch: part, share, index }) => {
+            const own = unit ?? (weight * share || 1);
+            const place = { opens: unit === undefined, share: (weight * share) / own, part: index };
+            const given = step.microStep(part, place, microStep);
+            unit = own;
+            return given;
+          });
           return {
             ...before,
+            unit: unit!,
             weight: before.weight + weight,
             samples: before.samples + samplesOf(batch),
             microBatches: [...before.microBatches, result],

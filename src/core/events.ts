@@ -1,3 +1,4 @@
+import type { Change } from './change.js';
 import type { InRun } from './run.js';
 
 /** What one micro-batch gave, merged over all replicas. */
@@ -46,6 +47,11 @@ export interface ValidationEvent extends InRun {
   readonly ema: Readonly<Record<string, number>>;
 }
 
+/** Something has changed in mid-run. */
+export interface ChangeEvent extends Change, InRun {
+  readonly type: 'change';
+}
+
 /** The end of a run that was asked to end: always the last event. */
 export interface EndEvent extends InRun {
   readonly type: 'end';
@@ -55,4 +61,4 @@ export interface EndEvent extends InRun {
 }
 
 /** What a run emits; an operator touches the kind it is about and passes the others through. */
-export type TrainingEvent = StepEvent | ValidationEvent | EndEvent;
+export type TrainingEvent = StepEvent | ValidationEvent | ChangeEvent | EndEvent;

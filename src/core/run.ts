@@ -16,6 +16,7 @@ import {
 
 import { alongside } from './alongside.js';
 import { disposeTensors } from './batch.js';
+import type { Change } from './change.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
@@ -38,6 +39,8 @@ export interface Run {
   readonly metrics?: Readonly<Record<string, Metric>>;
   /** The global step of the weights as they are now. */
   readonly globalStep?: () => number;
+  /** What the run has changed by itself, up to a global step; each change once. */
+  readonly changes?: (upTo: number) => readonly Change[];
 }
 
 /** Anything that may carry a run. */

@@ -2,6 +2,7 @@ import { concatWith, defer, identity, isObservable, of, takeUntil, takeWhile, ta
 
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
+import { withChanges } from '../../operators/withChanges.js';
 import { assignArrays } from '../core/arrays.js';
 import type { Batch } from '../core/batch.js';
 import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
@@ -68,6 +69,7 @@ export function train(model: Model, batches: EpochSource<Batch>, options: TrainO
           (end = { ...end, globalStep, epoch, reason: globalStep === steps ? 'steps' : 'epochs' }),
       ),
       steps ? takeWhile(({ globalStep }) => globalStep < steps, true) : identity,
+      withChanges(),
       until ? takeUntil(until.pipe(tap(() => (end = { ...end, reason: 'until' })))) : identity,
       concatWith(defer(() => of(end))),
     );

@@ -74,6 +74,18 @@ const cases: Record<string, Case> = {
       globalStep: () => 0,
     }),
   },
+  retryWithSmallerBatches: {
+    operator: () => operators.retryWithSmallerBatches(),
+    value: (n) => ({
+      batch: batch(n),
+      model,
+      weights,
+      loss: squaredError,
+      metrics: {},
+      reducers: {},
+      globalStep: () => 0,
+    }),
+  },
   accumulate: {
     operator: () => operators.accumulate(2),
     value: () => microStep(),
@@ -122,6 +134,7 @@ const cases: Record<string, Case> = {
     throwing: () => operators.readback(),
     throwingValue: () => stepResult({ metrics: { m: 1 }, reducers: { m: boom } }),
   },
+  withChanges: { operator: () => operators.withChanges(), value: (n) => stepEvent(n + 1) },
   ema: {
     operator: () => operators.ema('loss'),
     value: (n) => stepEvent(n + 1),
