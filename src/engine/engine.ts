@@ -4,6 +4,7 @@ import { of } from 'rxjs';
 import { bindCompiler } from '../core/compiler.js';
 import { ArgumentError, EngineError, messageOf } from '../core/errors.js';
 import { bindTensors } from '../core/tensors.js';
+import { freeingTape } from './freeingTape.js';
 import type { Opened } from './opened.js';
 import { seededDraws } from './seededDraws.js';
 
@@ -112,6 +113,7 @@ export function useTensorFlow(library: typeof tf): void {
   bindTensors({
     ...library,
     seededDraws,
+    variableGrads: freeingTape(library),
     read: (tensor) => (isAsynchronous(library.getBackend()) ? tensor.data() : of(tensor.dataSync())),
   });
 }
