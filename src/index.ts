@@ -3,6 +3,7 @@ export { engine, useTensorFlow, type Engine, type EngineName, type EngineOptions
 export { InstallError } from './engine/node/install/installError.js';
 
 // Trainer
+export { batchSizeProbe, type BatchSizeProbeOptions, type BatchSizeTrial } from './trainer/batchSizeProbe.js';
 export { evaluate, type EvaluateOptions } from './trainer/evaluate.js';
 export { fork } from './trainer/fork.js';
 export { learningRateRangeTest, type RangeTestOptions, type RangeTestPoint } from './trainer/learningRateRangeTest.js';

@@ -1,3 +1,4 @@
+export { batchSizeProbe, type BatchSizeProbeOptions, type BatchSizeTrial } from './batchSizeProbe.js';
 export { evaluate, type EvaluateOptions } from './evaluate.js';
 export { fork } from './fork.js';
 export { learningRateRangeTest, type RangeTestOptions, type RangeTestPoint } from './learningRateRangeTest.js';
