@@ -7,6 +7,7 @@ import { ArgumentError } from '../../src/core/errors.js';
 import { latest } from '../../src/checkpoint/latest.js';
 import { checkpointEvery } from '../../src/checkpoint/checkpointEvery.js';
 import { memoryStore } from '../../src/checkpoint/memoryStore.js';
+import { engine } from '../../src/engine/engine.js';
 import { mse } from '../../src/losses/mse.js';
 import { adam } from '../../src/optim/adam.js';
 import { sgd } from '../../src/optim/sgd.js';
@@ -117,6 +118,25 @@ describe('learningRateRangeTest', () => {
       expect(() => learningRateRangeTest(model, [], { ...options, ...more })).toThrow(ArgumentError);
     expect(() => learningRateRangeTest(model, generator, options)).toThrow('received a generator');
     expect(() => learningRateRangeTest(model, new ReadableStream<Batch>(), options)).toThrow('received a stream');
+  });
+});
+
+describe('learningRateRangeTest on wasm', () => {
+  it('gives the points of cpu', async () => {
+    const more = { min: 1e-3, max: 1, steps: 10, accumulate: 2 };
+    const onCpu = await sweep(batchesOf([3, 2]), more);
+    await engine('wasm');
+    const own = line();
+    try {
+      const onWasm = await lastValueFrom(
+        learningRateRangeTest(own, batchesOf([3, 2]), { ...options, ...more }).pipe(toArray()),
+      );
+      expect(own.read()).toStrictEqual(model.read());
+      onWasm.forEach(({ smoothed }, i) => expect(smoothed).toBeCloseTo(onCpu[i]!.smoothed, 5));
+    } finally {
+      own.dispose();
+      await engine('cpu');
+    }
   });
 });
 
