@@ -31,7 +31,7 @@ export function addPart(
         }),
       ),
     }));
-    return { ...merged, weight: given.weight + (before?.weight ?? 0) };
+    return { ...merged, weight: given.weight };
   } finally {
     disposeTensors([before, given]);
   }

@@ -65,6 +65,14 @@ describe('learningRateRangeTest', () => {
     expect(points.length).toBeLessThan(100);
     expect(apart.indexOf(true)).toBe(points.length - 1);
 
+    // A loss that the labels give: 1 ten times, then 10; the average climbs slowly.
+    const given = (labels: tf.Tensor2D, predictions: tf.Tensor2D) => tf.add(tf.mean(labels, -1), tf.mul(tf.mean(predictions, -1), 0)); // prettier-ignore
+    const labelled = Array.from({ length: 40 }, (_, i) => batchOf([{ x: [0, 0], y: i < 10 ? 1 : 10 }]));
+    const slowly = await sweep(labelled, { loss: given, steps: 40 });
+    expect(slowly.at(-2)!.smoothed).toBeLessThan(4);
+    expect(slowly.at(-1)!.smoothed).toBeGreaterThan(4);
+    expect(slowly.at(-1)!.smoothed).toBeLessThan(5);
+
     const exploding = await sweep([batchOf(samples(8))], { min: 1e30, max: 1e38, steps: 10 });
     expect(exploding.length).toBeLessThan(5);
     expect(exploding.slice(0, -1).every(({ loss }) => Number.isFinite(loss))).toBe(true);

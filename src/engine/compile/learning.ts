@@ -96,7 +96,6 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
         try {
           grow(next, microStep);
         } catch (error) {
-          indices.delete(key);
           const retries = plan.recovers && isOutOfMemory(error);
           if (plan.strict || retries || !(error instanceof CompileError)) throw error;
           indices.set(key, undefined);

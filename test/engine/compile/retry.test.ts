@@ -18,6 +18,7 @@ import {
   randomBatches,
   variable,
   warningsOf,
+  type Outcome,
   type OwnModel,
   type Scenario,
 } from './support.js';
@@ -117,6 +118,32 @@ describe.skipIf(absent)(`retryWithSmallerBatches in compiled steps ${INSTALLED}`
   describe('when memory runs out in mid-graph', () => {
     let restore = (): void => undefined;
     afterEach(() => restore());
+
+    it('splits batches of a new shape that fail when their graph is tried, and does not go on op by op', async () => {
+      const backend = tf.backend() as unknown as Backend;
+      const { binding } = backend;
+      let failures = 0;
+      const runSavedModel: Binding['runSavedModel'] = (...call) => {
+        if (!call[3].startsWith('pass2/open:0') || failures > 0) return binding.runSavedModel(...call);
+        failures += 1;
+        throw new Error(OOM);
+      };
+      Object.assign(backend, {
+        binding: Object.create(binding, { runSavedModel: { value: runSavedModel } }) as Binding,
+      });
+      restore = () => Object.assign(backend, { binding });
+      const scenario = { ...retrying(), batches: () => randomBatches([4, 6, 6, 3]) };
+      let outcome: Outcome | undefined;
+      const said = await warningsOf(async () => void (outcome = await outcomeOf('auto', scenario)));
+      restore();
+      const { events, ...rest } = outcome!;
+      const ample = await outcomeOf(true, scenario);
+
+      expect(failures).toBe(1);
+      expect(said).toStrictEqual([]);
+      expect(events.filter((event) => !isStep(event))).toMatchObject([{ globalStep: 1, from: 6, to: 3 }]);
+      expectNear({ ...rest, seen: ample.seen, events: events.filter(isStep) }, ample);
+    });
 
     /** Has the graph's pass fail once: the gather in its gradient gets an index that there is not; TensorFlow's error is then called another. */
     function failOnce(pass: string): { readonly bad: tf.Tensor; failures: number } {
