@@ -2,8 +2,9 @@ import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { isTensor } from '../src/core/batch.js';
 import type { Change } from '../src/core/change.js';
-import { messageOf, OutOfMemoryError } from '../src/core/errors.js';
+import { messageOf } from '../src/core/errors.js';
 import type { Metric } from '../src/core/metric.js';
+import { OutOfMemoryError } from '../src/core/outOfMemory.js';
 import type { Parts } from '../src/core/parts.js';
 import { RUN } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';

@@ -97,7 +97,7 @@ export type { Optimizer, OptimizerState, Updated } from './core/optimizer.js';
 export type { EpochSource, PullSource } from './core/source.js';
 export type { ForwardPass, GradientStep, MicroBatchResult, MicroStep, StepResult } from './core/values.js';
 export type { Weights, WeightSlot } from './core/weights.js';
-export { isOutOfMemory } from './core/outOfMemory.js';
+export { isOutOfMemory, OutOfMemoryError } from './core/outOfMemory.js';
 export {
   ArgumentError,
   BatchError,
@@ -106,7 +106,6 @@ export {
   MetricError,
   ModelError,
   NonFiniteError,
-  OutOfMemoryError,
   CheckpointError,
   CompileError,
   ReplicaError,

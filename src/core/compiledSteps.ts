@@ -4,7 +4,7 @@ import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type Operato
 import { tensorsOf } from './arrays.js';
 import { disposeTensors, samplesOf, weightOf } from './batch.js';
 import type { CompiledStep } from './compiler.js';
-import { computeParts } from './computeParts.js';
+import { compiledMicroStep } from './compiledMicroStep.js';
 import { assertPositive, assertPositiveInteger } from './errors.js';
 import { holdResults, restoreResults } from './heldResults.js';
 import { liveValue, type Live } from './live.js';
@@ -54,24 +54,10 @@ export function compiledSteps(step: CompiledStep, options: StepOptions): Operato
         const { batch } = newest;
         try {
           microStep += 1;
-          const weight = weightOf(batch);
           const before = window ?? { size: size.at(globalStep + 1), weight: 0, samples: 0, microBatches: [] };
-          let unit = window?.unit;
-          const result = computeParts(newest, microStep, ({ batch: part, share, index }) => {
-            const own = unit ?? (weight * share || 1);
-            const place = { opens: unit === undefined, share: (weight * share) / own, part: index };
-            const given = step.microStep(part, place, microStep);
-            unit = own;
-            return given;
-          });
-          return {
-            ...before,
-            unit: unit!,
-            weight: before.weight + weight,
-            samples: before.samples + samplesOf(batch),
-            microBatches: [...before.microBatches, result],
-            newest,
-          };
+          const { result, unit } = compiledMicroStep(step, newest, window?.unit, microStep);
+          const [weight, samples] = [before.weight + weightOf(batch), before.samples + samplesOf(batch)];
+          return { ...before, unit, weight, samples, microBatches: [...before.microBatches, result], newest };
         } finally {
           disposeTensors(batch);
         }

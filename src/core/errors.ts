@@ -136,11 +136,6 @@ export class ReplicaError extends Error {
   }
 }
 
-/** Memory has run out, and less cannot be asked for; see `isOutOfMemory`. */
-export class OutOfMemoryError extends Error {
-  override readonly name = 'OutOfMemoryError';
-}
-
 /** Throws unless `value` is a whole number of at least 1. */
 export function assertPositiveInteger(value: number, label: string): void {
   if (!Number.isInteger(value) || value < 1) {

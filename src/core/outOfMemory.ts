@@ -1,4 +1,7 @@
-import { OutOfMemoryError } from './errors.js';
+/** Memory has run out, and less cannot be asked for. */
+export class OutOfMemoryError extends Error {
+  override readonly name = 'OutOfMemoryError';
+}
 
 /** What engines say when memory runs out. Anything else that an allocation may fail with (a negative length) is no such thing. */
 const SAID: readonly RegExp[] = [

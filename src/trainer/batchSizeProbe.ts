@@ -1,12 +1,12 @@
-import { catchError, defer, EMPTY, expand, last, map, of, take, tap, throwError, type Observable } from 'rxjs';
+import { catchError, defer, EMPTY, expand, last, map, of, take, tap, type Observable } from 'rxjs';
 
 import { readback } from '../../operators/readback.js';
 import { trainStep, type TrainStepOptions } from '../../operators/trainStep.js';
 import { samplesOf, type Batch } from '../core/batch.js';
-import { ArgumentError, assertPositiveInteger, messageOf, OutOfMemoryError } from '../core/errors.js';
+import { ArgumentError, assertPositiveInteger, messageOf } from '../core/errors.js';
 import { fromPull } from '../core/fromPull.js';
 import type { Model } from '../core/model.js';
-import { isOutOfMemory } from '../core/outOfMemory.js';
+import { isOutOfMemory, OutOfMemoryError } from '../core/outOfMemory.js';
 import type { PullSource } from '../core/source.js';
 import { fork } from './fork.js';
 
@@ -49,7 +49,7 @@ export interface BatchSizeTrial {
  *
  * @example
  * ```ts
- * const probe$ = batchSizeProbe(model, (size) => samples.pipe(batch(size)), { loss: mse, optimizer: adam(), max: 4096 });
+ * const probe$ = batchSizeProbe(model, (size) => data.pipe(batch(size)), { loss: mse, optimizer: adam(), max: 4096 });
  * const { largest } = await lastValueFrom(probe$);
  * ```
  *
@@ -95,9 +95,10 @@ export function batchSizeProbe(
       fits(batchSize).pipe(
         last(), // the fork is over then, and the next may begin
         catchError((error: unknown) => {
-          if (!isOutOfMemory(error)) return throwError(() => error);
+          if (!isOutOfMemory(error)) throw error;
+          if (largest === 0) throw noneFits(batchSize, error);
           tooLarge = batchSize;
-          return largest > 0 ? of(false) : throwError(() => noneFits(batchSize, error));
+          return of(false);
         }),
         map((fits) => ({ batchSize, fits, largest })),
       );

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { BatchError, EngineError, OutOfMemoryError } from '../../src/core/errors.js';
-import { isOutOfMemory } from '../../src/core/outOfMemory.js';
+import { BatchError, EngineError } from '../../src/core/errors.js';
+import { isOutOfMemory, OutOfMemoryError } from '../../src/core/outOfMemory.js';
 import { engine } from '../../src/engine/engine.js';
 
 const failureOf = (work: () => unknown): unknown => {

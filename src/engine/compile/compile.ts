@@ -11,7 +11,9 @@ import { misfit } from '../../core/predict.js';
 import type { MicroBatchResult } from '../../core/values.js';
 import { LIMIT, RATE, SCALE } from './finish.js';
 import type { Mode } from './program.js';
+import { drawOf } from './drawOf.js';
 import { feed } from './feed.js';
+import { modeOf } from './modeOf.js';
 import { seededDraws } from '../seededDraws.js';
 import { learning } from './learning.js';
 import { SUM } from './stepGraph.js';
@@ -121,15 +123,4 @@ function compute<T>(work: () => T, batch: Batch, microStep: number): T {
   } catch (cause) {
     throw misfit(batch, microStep, cause);
   }
-}
-
-/** What random numbers come from, beside the seed: the micro-step, and which part of it. */
-function drawOf(microStep: number, part: number): number {
-  return microStep ^ Math.imul(part, 0x9e3779b9);
-}
-
-function modeOf(opens: boolean, share: number): Mode {
-  if (share === 0) return opens ? 'zero' : 'skip';
-  if (opens) return 'open';
-  return share === 1 ? 'add' : 'scaled';
 }

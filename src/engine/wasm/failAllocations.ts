@@ -1,4 +1,4 @@
-import { OutOfMemoryError } from '../../core/errors.js';
+import { OutOfMemoryError } from '../../core/outOfMemory.js';
 
 /** As much of Emscripten's module as is needed here. */
 export interface WasmModule {
