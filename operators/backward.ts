@@ -2,8 +2,11 @@ import { defer, type OperatorFunction } from 'rxjs';
 
 import { disposeTensors, samplesOf } from '../src/core/batch.js';
 import { computeBackward } from '../src/core/compute.js';
+import { computeParts } from '../src/core/computeParts.js';
 import { countsIn } from '../src/core/heldData.js';
 import { mapOwned } from '../src/core/mapOwned.js';
+import { allVariablesOf } from '../src/core/model.js';
+import { putBackOnFailure } from '../src/core/putBackOnFailure.js';
 import { RUN } from '../src/core/run.js';
 import { placed } from '../src/core/stepError.js';
 import { tensors } from '../src/core/tensors.js';
@@ -51,7 +54,7 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
           microStep += 1;
           try {
             return {
-              ...tensors().seededDraws(seed, microStep, () => computeBackward(pass, weights, microStep)),
+              ...tensors().seededDraws(seed, microStep, () => compute(pass, microStep)),
               weights,
               globalStep: globalStep(),
               microStep,
@@ -69,4 +72,15 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
         }),
       );
     });
+}
+
+/** Computes the pass, in parts if it must be. */
+function compute(pass: ForwardPass, microStep: number): ReturnType<typeof computeBackward> {
+  const { parts, weights, model } = pass;
+  if (!parts) return computeBackward(pass, weights, microStep);
+  // A batch norm sets its averages on the way; a pass that is made again must not do so twice.
+  const others = allVariablesOf(model).filter((variable) => !weights.variables.includes(variable));
+  return computeParts(pass, microStep, ({ batch }) =>
+    putBackOnFailure(others, () => computeBackward({ ...pass, batch }, weights, microStep)),
+  );
 }

@@ -2,6 +2,7 @@ import { mergeMap, type OperatorFunction } from 'rxjs';
 
 import { changeEvents } from '../src/core/changes.js';
 import type { ChangeEvent, StepEvent, TrainingEvent } from '../src/core/events.js';
+import { RUN } from '../src/core/run.js';
 
 /**
  * Tells of every live hyper-parameter that was changed, by an event before the first step that it holds for.
@@ -27,8 +28,12 @@ import type { ChangeEvent, StepEvent, TrainingEvent } from '../src/core/events.j
  */
 export function changes<E extends TrainingEvent>(): OperatorFunction<E, E | ChangeEvent> {
   return mergeMap((event): (E | ChangeEvent)[] => {
-    if (event.type !== 'step' || !event.changes) return [event];
+    if (event.type !== 'step') return [event];
     const { changes: noted, ...step } = event as StepEvent;
-    return [...changeEvents(event, noted), step as E];
+    const run = event[RUN];
+    // What a stage changes before there is a step knows its own.
+    const told = run?.changes?.(event.globalStep) ?? [];
+    const events = told.map((change): ChangeEvent => ({ type: 'change', ...change, ...(run && { [RUN]: run }) }));
+    return [...events, ...changeEvents(event, noted), (noted ? step : event) as E];
   });
 }

@@ -2,6 +2,7 @@
 export { fromPull, type FromPullOptions } from '../src/core/fromPull.js';
 export { mergeReplicas, type MergeReplicasOptions } from './mergeReplicas.js';
 export { forward, type ForwardOptions } from './forward.js';
+export { retryWithSmallerBatches } from './retryWithSmallerBatches.js';
 export { backward } from './backward.js';
 export { accumulate, type AccumulateOptions } from './accumulate.js';
 export { skipNonFinite, type SkipNonFiniteOptions } from './skipNonFinite.js';

@@ -17,6 +17,7 @@ import { disposeTensors, type Batch } from '../src/core/batch.js';
 import { compilation, type Compilation, type CompileOption } from '../src/core/compilation.js';
 import { compiledSteps } from '../src/core/compiledSteps.js';
 import { compiler, type CompiledStep, type CompileStep } from '../src/core/compiler.js';
+import { onWhatFits } from '../src/core/computeParts.js';
 import { CompileError } from '../src/core/errors.js';
 import { describeLive, type Live } from '../src/core/live.js';
 import type { LossFunction } from '../src/core/loss.js';
@@ -32,6 +33,7 @@ import { backward } from './backward.js';
 import { clipByGlobalNorm } from './clipByGlobalNorm.js';
 import { forward } from './forward.js';
 import { optimizerStep } from './optimizerStep.js';
+import { retryWithSmallerBatches } from './retryWithSmallerBatches.js';
 import { skipNonFinite, type SkipNonFiniteOptions } from './skipNonFinite.js';
 
 /** Options of {@link trainStep}. */
@@ -47,6 +49,8 @@ export interface TrainStepOptions {
   readonly clipNorm?: Live;
   /** See `skipNonFinite`; an object is true, with more to say. */
   readonly skipNonFinite?: boolean | SkipNonFiniteOptions;
+  /** See `retryWithSmallerBatches`. */
+  readonly retryWithSmallerBatches?: boolean;
   /**
    * A stage for each window's mean gradients, before they are clipped and used: where replicas reduce theirs. Without it the gradients never leave a
    * compiled step.
@@ -85,7 +89,8 @@ export interface TrainStepOptions {
 export function trainStep(model: Model, options: TrainStepOptions): OperatorFunction<Batch & InRun, StepResult> {
   const { loss, metrics = {}, seed = 0 } = options;
   const wanted = compilation(options.compile ?? 'auto');
-  const recipe = forward(model, loss, { metrics, seed });
+  const passes = forward(model, loss, { metrics, seed });
+  const recipe = options.retryWithSmallerBatches ? pipe(passes, retryWithSmallerBatches()) : passes;
   const eager = eagerly(options); // built now, for what is wrong with the options
   const { giveUpAfter } = typeof options.skipNonFinite === 'object' ? options.skipNonFinite : {};
   const giveUp = giveUpAfter ? map((result: StepResult): StepResult => ({ ...result, giveUpAfter })) : identity;
@@ -137,10 +142,9 @@ function compiled(
   wanted: Compilation,
 ): CompiledStep | undefined {
   try {
-    return compileStep(
-      { ...first, ...wanted, optimizer, clips: clipNorm !== undefined, skips: Boolean(skips) },
-      first.batch,
-    );
+    const recovers = first.parts !== undefined;
+    const plan = { ...first, ...wanted, optimizer, clips: clipNorm !== undefined, skips: Boolean(skips), recovers };
+    return onWhatFits(first, { start: 0, index: 0 }, 1, ({ batch }) => compileStep(plan, batch)).result;
   } catch (error) {
     if (error instanceof CompileError && !wanted.strict) {
       console.warn(`trainStep: the step runs op by op, not as one graph: ${error.message}`);

@@ -4,9 +4,13 @@ export { InstallError } from './engine/node/install/installError.js';
 
 // Trainer
 export { eventLine } from './trainer/eventLine.js';
+export { batchSizeProbe, type BatchSizeProbeOptions, type BatchSizeTrial } from './trainer/batchSizeProbe.js';
 export { evaluate, type EvaluateOptions } from './trainer/evaluate.js';
+export { fork } from './trainer/fork.js';
+export { learningRateRangeTest, type RangeTestOptions, type RangeTestPoint } from './trainer/learningRateRangeTest.js';
 export { predict } from './trainer/predict.js';
 export { replay } from './trainer/replay.js';
+export { suggestLearningRate } from './trainer/suggestLearningRate.js';
 export { train, type TrainOptions } from './trainer/train.js';
 
 // Data
@@ -29,6 +33,7 @@ export { type TextSource } from './data/textChunks.js';
 export { fromPull, type FromPullOptions } from './core/fromPull.js';
 export { mergeReplicas, type MergeReplicasOptions } from '../operators/mergeReplicas.js';
 export { forward, type ForwardOptions } from '../operators/forward.js';
+export { retryWithSmallerBatches } from '../operators/retryWithSmallerBatches.js';
 export { backward } from '../operators/backward.js';
 export { accumulate, type AccumulateOptions } from '../operators/accumulate.js';
 export { skipNonFinite, type SkipNonFiniteOptions } from '../operators/skipNonFinite.js';
@@ -106,6 +111,7 @@ export type { Optimizer, OptimizerState, Updated } from './core/optimizer.js';
 export type { EpochSource, PullSource } from './core/source.js';
 export type { ForwardPass, GradientStep, MicroBatchResult, MicroStep, StepResult } from './core/values.js';
 export type { Weights, WeightSlot } from './core/weights.js';
+export { isOutOfMemory, OutOfMemoryError } from './core/outOfMemory.js';
 export {
   ArgumentError,
   BatchError,

@@ -3,6 +3,7 @@ import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type Operato
 import { disposeTensors, samplesOf, weightOf } from './batch.js';
 import { noteChanges } from './changes.js';
 import type { CompiledStep } from './compiler.js';
+import { compiledMicroStep } from './compiledMicroStep.js';
 import { assertPositive, assertPositiveInteger } from './errors.js';
 import { countsIn } from './heldData.js';
 import { holdState, restoreState } from './heldState.js';
@@ -52,17 +53,11 @@ export function compiledSteps(
         const { batch } = newest;
         try {
           microStep += 1;
-          const weight = weightOf(batch);
-          const empty = { unit: weight || 1, weight: 0, samples: 0, globalStep, microBatches: [] };
-          const before = window ?? { size: size.at(globalStep + 1), ...empty };
-          const result = step.microStep(batch, { opens: !window, share: weight / before.unit }, microStep);
-          return {
-            ...before,
-            weight: before.weight + weight,
-            samples: before.samples + samplesOf(batch),
-            microBatches: [...before.microBatches, result],
-            newest,
-          };
+          const empty = { size: 0, weight: 0, samples: 0, globalStep, microBatches: [] };
+          const before = window ?? { ...empty, size: size.at(globalStep + 1) };
+          const { result, unit } = compiledMicroStep(step, newest, window?.unit, microStep);
+          const [weight, samples] = [before.weight + weightOf(batch), before.samples + samplesOf(batch)];
+          return { ...before, unit, weight, samples, microBatches: [...before.microBatches, result], newest };
         } catch (error) {
           throw placed(error, 'backward', globalStep + 1, microStep);
         } finally {

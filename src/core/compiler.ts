@@ -18,6 +18,8 @@ export interface StepPlan extends Omit<Computation, 'batch'> {
   readonly seed: number;
   /** Whether XLA compiles the pass; 'auto', where that pays. */
   readonly xla: 'auto' | boolean;
+  /** Whether a pass that fails must leave everything as it was, since it will be made again in parts. */
+  readonly recovers: boolean;
   /** Whether it is an error if a batch in mid-run cannot be compiled; else it is computed op by op. */
   readonly strict: boolean;
 }
@@ -34,13 +36,14 @@ export interface WindowEnd {
 /** A step that has been compiled. It owns sums, weights and state; the model's variables follow when somebody looks. */
 export interface CompiledStep {
   /**
-   * The forward and backward pass over a batch, its gradients times `share` added to the window's; `opens` begins a window.
+   * The forward and backward pass over a batch, its gradients times `share` added to the window's; `opens` begins a window. `part` tells the parts of a
+   * micro-step apart, so that they draw other random numbers.
    *
    * The batch stays the caller's; the scalars become the caller's.
    */
   microStep(
     batch: Batch,
-    window: { readonly opens: boolean; readonly share: number },
+    window: { readonly opens: boolean; readonly share: number; readonly part: number },
     microStep: number,
   ): MicroBatchResult;
   /** The window's gradients so far, times `scale`; a copy, which the caller owns. */

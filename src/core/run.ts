@@ -18,6 +18,7 @@ import {
 import { alongside } from './alongside.js';
 import { disposeTensors } from './batch.js';
 import type { EndReason } from './endReason.js';
+import type { RunChange } from './runChange.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
@@ -54,6 +55,8 @@ export interface Run {
   readonly metrics?: Readonly<Record<string, Metric>>;
   /** The global step of the weights as they are now. */
   readonly globalStep?: () => number;
+  /** What the run has changed by itself, up to a global step; each change once. */
+  readonly changes?: (upTo: number) => readonly RunChange[];
 }
 
 /** Anything that may carry a run. */

@@ -25,6 +25,15 @@ export function openSource<T>(
   throw notASource(opened);
 }
 
+/** Throws if a source can be gone through once only: whoever tries something on it would take it from those who come later. */
+export function assertReadableAgain(source: unknown, label: string): void {
+  const once = typeof source === 'object' && source !== null && ('next' in source || 'getReader' in source);
+  if (once)
+    throw new ArgumentError(
+      `${label} must be something that can be gone through again, or a function that makes it, received a ${'next' in source ? 'generator' : 'stream'}`,
+    );
+}
+
 function notASource(received: unknown): ArgumentError {
   return new ArgumentError(
     'the source must be an AsyncIterable, Iterable, ReadableStream, tf.data.Dataset or a function that returns one, ' +

@@ -10,6 +10,7 @@ import {
   ModelError,
   StaleGradientError,
 } from './errors.js';
+import { OutOfMemoryError } from './outOfMemory.js';
 
 /** What somebody else's code or the device threw (out of memory, a broken optimizer), and where: the step that was to be made, and the pass. */
 export class StepError extends Error {
@@ -35,6 +36,7 @@ const OWN = [
   StaleGradientError,
   CompileError,
   CheckpointError,
+  OutOfMemoryError,
 ];
 
 /** An error with its place; those of ours say it themselves. */

@@ -5,6 +5,7 @@ import type { Change } from './events.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
+import type { Parts } from './parts.js';
 import type { InRun } from './run.js';
 import type { Weights } from './weights.js';
 
@@ -21,6 +22,8 @@ export interface ForwardPass extends InRun {
   readonly seed: number;
   /** Which weights a pass computed now would see: those after this many optimizer steps of the run. */
   readonly globalStep: () => number;
+  /** How it is computed in parts if it does not fit in memory; without, it fails then. */
+  readonly parts?: Parts;
 }
 
 /** What one micro-batch gave besides gradients. Its tensors are scalars on the device. */

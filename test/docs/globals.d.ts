@@ -9,6 +9,7 @@ declare global {
   const model: Tensorflow.LayersModel;
   const batches: Iterable<Gradstream.Batch>;
   const held: Iterable<Gradstream.Batch>;
+  const data: ReturnType<typeof Gradstream.fromArrays>;
   const shards: Iterable<Gradstream.Batch>[];
   const steps$: Rxjs.Observable<never>;
   const events$: Rxjs.Observable<Gradstream.StepEvent>;

@@ -74,6 +74,18 @@ const cases: Record<string, Case> = {
       globalStep: () => 0,
     }),
   },
+  retryWithSmallerBatches: {
+    operator: () => operators.retryWithSmallerBatches(),
+    value: (n) => ({
+      batch: batch(n),
+      model,
+      weights,
+      loss: squaredError,
+      metrics: {},
+      reducers: {},
+      globalStep: () => 0,
+    }),
+  },
   accumulate: {
     operator: () => operators.accumulate(2),
     value: () => microStep(),

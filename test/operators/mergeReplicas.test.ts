@@ -211,7 +211,9 @@ describe('mergeReplicas', () => {
       return { events: events.map(({ [RUN]: _, ...event }) => event), weights };
     };
     const cuts: Promise<Checkpoint>[] = [];
-    const whole = await stages((value) => cuts.push(value[RUN]!.state!.snapshot().then((snapshot) => readSnapshot(snapshot!))));
+    const whole = await stages((value) =>
+      cuts.push(value[RUN]!.state!.snapshot().then((snapshot) => readSnapshot(snapshot!))),
+    );
     for (const cut of (await Promise.all(cuts)).slice(0, -1)) {
       const rest = await stages(() => undefined, cut);
       expect(rest.events).toStrictEqual(whole.events.slice(cut.globalStep));

@@ -4,12 +4,16 @@ import { weightOf, type Batch } from '../../core/batch.js';
 import { checkBatch } from '../../core/checkBatch.js';
 import type { CompiledStep, CompileStep } from '../../core/compiler.js';
 import { computeBackward } from '../../core/compute.js';
+import { putBackOnFailure } from '../../core/putBackOnFailure.js';
 import { checkLabels } from '../../core/lossAndMetrics.js';
+import { allVariablesOf } from '../../core/model.js';
 import { misfit } from '../../core/predict.js';
 import type { MicroBatchResult } from '../../core/values.js';
 import { LIMIT, RATE, SCALE } from './finish.js';
 import type { Mode } from './program.js';
+import { drawOf } from './drawOf.js';
 import { handOver } from './handOver.js';
+import { modeOf } from './modeOf.js';
 import { seededDraws } from '../seededDraws.js';
 import { learning } from './learning.js';
 import { SUM } from './stepGraph.js';
@@ -27,13 +31,13 @@ export function compilerFor(library: typeof tf): CompileStep {
       tensors: readonly tf.TensorInfo[],
       mode: Mode,
       share: number,
-      microStep: number,
+      draw: number,
     ): tf.Scalar[] => {
       const { graph, programs } = learned;
       const { inputs, outputs } = graph().programs[index]!.calls[mode];
       const { random, assigned } = programs[index]!;
       const fed = [
-        ...(random ? [tensor1d([plan.seed | 0, microStep], 'int32')] : []),
+        ...(random ? [tensor1d([plan.seed | 0, draw], 'int32')] : []),
         ...(mode === 'scaled' ? [scalar(share)] : []),
       ];
       if (assigned.length > 0) graph().others.changing();
@@ -44,26 +48,35 @@ export function compilerFor(library: typeof tf): CompileStep {
         if (fed.length > 0) library.dispose(fed);
       }
     };
-    const runEagerly = (batch: Batch, mode: Mode, share: number, microStep: number): MicroBatchResult => {
-      const { gradients, ...result } = seededDraws(plan.seed, microStep, () =>
-        computeBackward({ ...plan, batch }, plan.weights, microStep),
-      );
-      const [loss] = run(0, [gradients, result.loss], mode, share, microStep);
-      library.dispose([gradients, result.loss]);
-      return { ...result, loss: loss! };
+    const others = plan.recovers
+      ? allVariablesOf(plan.model).filter((each) => !plan.weights.variables.includes(each))
+      : [];
+    const runEagerly = (batch: Batch, mode: Mode, share: number, microStep: number, draw: number): MicroBatchResult => {
+      const pass = () => computeBackward({ ...plan, batch }, plan.weights, microStep);
+      const { gradients, ...result } = seededDraws(plan.seed, draw, () => putBackOnFailure(others, pass));
+      try {
+        const [loss] = run(0, [gradients, result.loss], mode, share, draw);
+        return { ...result, loss: loss! };
+      } catch (error) {
+        library.dispose(Object.values(result.metrics));
+        throw error;
+      } finally {
+        library.dispose([gradients, result.loss]);
+      }
     };
     const step: CompiledStep = {
-      microStep: (batch, { opens, share }, microStep) => {
+      microStep: (batch, { opens, share, part }, microStep) => {
         checkBatch(batch, microStep);
+        const draw = drawOf(microStep, part);
         const mode = modeOf(opens, share);
         learned.takeOver();
         const index = learned.indexOf(batch, microStep);
+        if (index === undefined) return runEagerly(batch, mode, share, microStep, draw);
         const handed = handOver(library, batch);
         try {
-          if (index === undefined) return runEagerly(batch, mode, share, microStep);
           const { predictions } = learned.programs[index]!;
           if (predictions) checkLabels(plan.loss, batch, predictions, microStep);
-          const [loss, ...values] = compute(() => run(index, handed.tensors, mode, share, microStep), batch, microStep);
+          const [loss, ...values] = compute(() => run(index, handed.tensors, mode, share, draw), batch, microStep);
           return {
             loss: loss!,
             weight: weightOf(batch),
@@ -110,10 +123,4 @@ function compute<T>(work: () => T, batch: Batch, microStep: number): T {
   } catch (cause) {
     throw misfit(batch, microStep, cause);
   }
-}
-
-function modeOf(opens: boolean, share: number): Mode {
-  if (share === 0) return opens ? 'zero' : 'skip';
-  if (opens) return 'open';
-  return share === 1 ? 'add' : 'scaled';
 }

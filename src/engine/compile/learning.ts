@@ -4,6 +4,7 @@ import type { Batch } from '../../core/batch.js';
 import type { StepPlan } from '../../core/compiler.js';
 import { CompileError, messageOf } from '../../core/errors.js';
 import type { OptimizerState } from '../../core/optimizer.js';
+import { isOutOfMemory } from '../../core/outOfMemory.js';
 import type { Backend } from './backend.js';
 import { checkPass, checkUpdate } from './checkStep.js';
 import { feed, keyOf, type Fed } from './feed.js';
@@ -98,7 +99,8 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
         try {
           grow(fed, microStep);
         } catch (error) {
-          if (plan.strict || !(error instanceof CompileError)) throw error;
+          const retries = plan.recovers && isOutOfMemory(error);
+          if (plan.strict || retries || !(error instanceof CompileError)) throw error;
           indices.set(key, undefined);
           console.warn(`trainStep: batches like micro-batch ${microStep} run op by op: ${error.message}`);
         } finally {

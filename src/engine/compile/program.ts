@@ -1,11 +1,12 @@
 import { addRecorded } from './addRecorded.js';
-import { addFloat, addPlaceholder, FLOAT, INT, type Graph, type GraphNode } from './graph.js';
+import { add, addFloat, addPlaceholder, FLOAT, INT, nodeOf, type Graph, type GraphNode } from './graph.js';
 import { refsOf } from './session.js';
 import type { Settled } from './settle.js';
 import { addAssign, type GraphVariable } from './variables.js';
 
 /** What becomes of the gradients of a micro-batch: the first of a window, a further one, one of another weight, one without, such a first one. */
-export type Mode = 'open' | 'add' | 'scaled' | 'skip' | 'zero';
+export type Mode = (typeof MODES)[number];
+const MODES = ['open', 'add', 'scaled', 'skip', 'zero'] as const;
 
 /** The forward and backward pass over batches of one shape. */
 export interface Program {
@@ -44,13 +45,18 @@ export function addProgramInputs(graph: Graph): void {
   addPlaceholder(graph, SHARE, FLOAT, []);
 }
 
-/** Adds a program's pass, and for each mode what adds its gradients to the variables `sums`. */
+/**
+ * Adds a program's pass, and for each mode what adds its gradients to the variables `sums`.
+ *
+ * If it `recovers`, nothing is written until everything has been computed: a pass that fails half-way has changed nothing.
+ */
 export function addProgram(
   graph: Graph,
   prefix: string,
   program: Program,
   variables: readonly GraphVariable[],
   sums: readonly GraphVariable[],
+  recovers: boolean,
 ): ProgramNames {
   const { nodes, hosts, feeds } = program;
   const known = Object.fromEntries(variables.map(({ name }) => [name, `read/${name}`]));
@@ -59,31 +65,31 @@ export function addProgram(
 
   const gradients = program.gradients.map(rename);
   const loss = rename(program.loss);
-  const own = program.assigned.map(({ variable, value }) =>
-    addAssign(graph, `${prefix}set/${variable.name}`, variable, rename(value), [`^read/${variable.name}`]),
-  );
   addFloat(graph, `${prefix}noLoss`, 'Sub', [loss, loss]);
-  const each = (mode: Mode, write: (name: string, sum: GraphVariable, gradient: string) => string): string[] =>
-    sums.map((sum, i) => write(`${prefix}${mode}/${sum.name}`, sum, gradients[i]!));
-  const plus = (name: string, sum: GraphVariable, value: string): string =>
-    addFloat(graph, name, 'AssignAddVariableOp', [sum.name, value], 'dtype');
-  const writes: Record<Mode, string[]> = {
-    open: each('open', (name, sum, g) => addAssign(graph, name, sum, g)),
-    add: each('add', plus),
-    scaled: each('scaled', (name, sum, g) => plus(name, sum, addFloat(graph, `${name}/g`, 'Mul', [g, SHARE]))),
-    skip: [],
-    zero: each('zero', (name, sum, g) => addAssign(graph, name, sum, addFloat(graph, `${name}/g`, 'ZerosLike', [g]))),
-  };
-  const fetches = Object.entries(writes).map(([mode, writing]) => {
+  const fetches = MODES.map((mode) => {
+    const at = `${prefix}${mode}/`;
     const opens = mode === 'open' || mode === 'zero';
-    const check = opens
-      ? addAssign(graph, `${prefix}${mode}/check`, LOSSES, `${prefix}noLoss`)
-      : plus(`${prefix}${mode}/check`, LOSSES, `${prefix}noLoss`);
-    const done = [...writing, ...own, check].map((name) => `^${name}`);
-    return [
-      mode as Mode,
-      [addFloat(graph, `${prefix}${mode}`, 'Identity', [loss, ...done]), ...program.metrics.map(rename)],
-    ] as const;
+    const values = gradients.flatMap((gradient, i) => {
+      if (mode === 'skip') return [];
+      if (mode === 'scaled') return [addFloat(graph, `${at}gradient${i}`, 'Mul', [gradient, SHARE])];
+      return [mode === 'zero' ? addFloat(graph, `${at}gradient${i}`, 'ZerosLike', [gradient]) : gradient];
+    });
+    const metrics = program.metrics.map(rename);
+    const own = program.assigned.map(({ variable, value }) => ({ variable, value: rename(value) }));
+    const computed = [...values, ...metrics, ...own.map(({ value }) => value), `${prefix}noLoss`];
+    const ready = recovers ? [after(add(graph, `${at}ready`, 'NoOp', computed.map(after)))] : [];
+    const write = (variable: GraphVariable, value: string): string =>
+      opens
+        ? addAssign(graph, at + variable.name, variable, value, ready)
+        : addFloat(graph, at + variable.name, 'AssignAddVariableOp', [variable.name, value, ...ready], 'dtype');
+    const done = [
+      ...values.map((value, i) => write(sums[i]!, value)),
+      ...own.map(({ variable, value }) =>
+        addAssign(graph, `${at}set/${variable.name}`, variable, value, [`^read/${variable.name}`, ...ready]),
+      ),
+      write(LOSSES, `${prefix}noLoss`),
+    ];
+    return [mode, [addFloat(graph, prefix + mode, 'Identity', [loss, ...done.map(after)]), ...metrics]] as const;
   });
   const names = feeds.map((_, i) => `${prefix}feed${i}`);
   const seed = program.random ? [SEED] : [];
@@ -96,4 +102,9 @@ export function addProgram(
     fetches: Object.fromEntries<readonly string[]>(fetches) as ProgramNames['fetches'],
     calls: Object.fromEntries(calls) as ProgramNames['calls'],
   };
+}
+
+/** The input of a node that is to run after another. */
+function after(ref: string): string {
+  return `^${nodeOf(ref)}`;
 }

@@ -51,19 +51,26 @@ export function recordProgram(
   }, plan.loss);
   const pass = (): Recording<Outcome> => {
     const before = pairs.map(({ variable }) => variable.clone());
-    const recording = record(backend, known, () => computeGradients({ ...plan, loss, batch }, plan.weights, microStep));
-    const { metrics, gradients } = recording.result;
-    const scalars = [recording.result.loss, ...Object.values(metrics)];
-    const changed = pairs.filter(({ variable }, i) => variable.dataId !== before[i]!.dataId);
-    const result: Outcome = {
-      scalars: scalars.map((tensor) => recording.refOf(tensor)),
-      gradients: gradients.map((tensor) => recording.refOf(tensor)),
-      assigned: changed.map(({ variable, inGraph }) => ({ variable: inGraph, value: recording.refOf(variable) })),
-      numbers: scalars.map(({ dataId }) => Number(backend.readSync(dataId)[0])),
-      vectors: gradients.map(({ dataId }) => backend.readSync(dataId) as Float32Array),
-    };
-    pairs.forEach(({ variable }, i) => variable.dataId !== before[i]!.dataId && variable.assign(before[i]!));
-    return { ...recording, result };
+    const putBack = (): void =>
+      pairs.forEach(({ variable }, i) => variable.dataId !== before[i]!.dataId && variable.assign(before[i]!));
+    try {
+      const recording = record(backend, known, () =>
+        computeGradients({ ...plan, loss, batch }, plan.weights, microStep),
+      );
+      const { metrics, gradients } = recording.result;
+      const scalars = [recording.result.loss, ...Object.values(metrics)];
+      const changed = pairs.filter(({ variable }, i) => variable.dataId !== before[i]!.dataId);
+      const result: Outcome = {
+        scalars: scalars.map((tensor) => recording.refOf(tensor)),
+        gradients: gradients.map((tensor) => recording.refOf(tensor)),
+        assigned: changed.map(({ variable, inGraph }) => ({ variable: inGraph, value: recording.refOf(variable) })),
+        numbers: scalars.map(({ dataId }) => Number(backend.readSync(dataId)[0])),
+        vectors: gradients.map(({ dataId }) => backend.readSync(dataId) as Float32Array),
+      };
+      return { ...recording, result };
+    } finally {
+      putBack();
+    }
   };
   const attempt = (): Recording<Outcome> => {
     let recording: Recording<Outcome> | undefined;

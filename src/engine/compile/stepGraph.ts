@@ -60,7 +60,7 @@ export function openStep(
   for (const variable of [...models.map(({ inGraph }) => inGraph), ...inside, ...joined]) addVariable(graph, variable);
   addProgramInputs(graph);
   const variables = [...weights, ...others].map(({ inGraph }) => inGraph);
-  const names = programs.map((program, i) => addProgram(graph, `pass${i}/`, program, variables, sums));
+  const names = programs.map((program, i) => addProgram(graph, `pass${i}/`, program, variables, sums, plan.recovers));
   const reads = sums.map(({ name }) => `read/${name}`);
   addFlatten(graph, SUM, reads);
   const finish = addFinish(graph, addGrouped(graph, 'finish/sums', groups, reads), plan, update.add);

@@ -1,5 +1,6 @@
 import { ArgumentError, EngineError } from '../../core/errors.js';
 import type { Opened } from '../opened.js';
+import { failAllocations, type WasmModule } from './failAllocations.js';
 import { holdComplex } from './holdComplex.js';
 import { registerTraining } from './registerTraining.js';
 
@@ -47,6 +48,7 @@ export async function openWasm({ wasmPath, threads: wanted }: WasmOptions = {}):
     );
   }
   await tf.ready();
+  failAllocations((tf.backend() as unknown as { wasm: WasmModule }).wasm);
   started = threads;
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
   return { tf, about: `${simd ? 'SIMD' : 'no SIMD'}, ${wasm.getThreadsCount()} thread(s)` };

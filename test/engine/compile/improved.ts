@@ -57,6 +57,7 @@ const PLAN = {
   skips: false,
   xla: false,
   seed: 0,
+  recovers: false,
   strict: true,
 };
 
