@@ -3,14 +3,13 @@ import { concatWith, defer, EMPTY, finalize, map, type MonoTypeOperatorFunction 
 
 import { ArgumentError, assertPositiveInteger, StaleStepError } from '../src/core/errors.js';
 import type { TrainingEvent } from '../src/core/events.js';
+import { floatSlots, floatVariables } from '../src/core/floatVariables.js';
 import { countsIn } from '../src/core/heldData.js';
 import { checkLive, liveValue, type Live } from '../src/core/live.js';
-import { allVariablesOf } from '../src/core/model.js';
 import { joinVectors, nameVectors } from '../src/core/namedVectors.js';
 import { orDispose } from '../src/core/orDispose.js';
 import { RUN } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';
-import { savedNames } from '../src/core/savedNames.js';
 import { tensors } from '../src/core/tensors.js';
 import type { StepResult } from '../src/core/values.js';
 import { flatten, unflatten, type WeightSlot } from '../src/core/weights.js';
@@ -122,7 +121,7 @@ export function averageWeights<T extends StepResult | TrainingEvent>(
           () => ({ data: { merged }, tensors: average ? nameVectors({ average }, slots()) : {} }),
           ({ data, arrays = {} }, first) => {
             ({ merged } = countsIn(data, ['merged'], 'averageWeights'));
-            const own = slotsOf(first);
+            const own = floatSlots(first);
             const size = own.reduce((sum, slot) => sum + slot.size, 0);
             const like = { average: { shape: [size] as [number], dtype: 'float32' as const, size, rank: 1 } };
             if (merged > 0) ({ average } = joinVectors(arrays, like, own, 'averageWeights') as Average);
@@ -134,8 +133,8 @@ export function averageWeights<T extends StepResult | TrainingEvent>(
           orDispose(step, () => {
             const now = run?.globalStep?.() ?? globalStep;
             if (now !== globalStep) throw new StaleStepError('averageWeights', globalStep, now);
-            variables = floatsOf(step);
-            slots = () => slotsOf(step);
+            variables = floatVariables(step, 'averageWeights');
+            slots = () => floatSlots(step);
             include(shareAt(globalStep));
           });
           if (!run?.model) return step;
@@ -148,24 +147,6 @@ export function averageWeights<T extends StepResult | TrainingEvent>(
 }
 
 type Average = { readonly average: tf.Tensor1D };
-
-/** How the variables that are averaged are called in a checkpoint. */
-function slotsOf(step: StepResult | TrainingEvent): readonly WeightSlot[] {
-  const model = step[RUN]?.model;
-  if (!model) return (step as StepResult).weights.slots;
-  const names = savedNames(model);
-  return allVariablesOf(model).flatMap(({ dtype, shape, size }, i) =>
-    dtype === 'float32' ? [{ name: names[i]!, shape, size }] : [],
-  );
-}
-
-/** The variables of the step's model that hold floats. */
-function floatsOf(step: StepResult | TrainingEvent): readonly tf.Variable[] {
-  const model = step[RUN]?.model;
-  const all = model ? allVariablesOf(model) : (step as Partial<StepResult>).weights?.variables;
-  if (!all) throw new ArgumentError('averageWeights: the steps must come from a run (train, forward)');
-  return all.filter(({ dtype }) => dtype === 'float32');
-}
 
 function assertDecay(value: number, label: string): void {
   if (!(value >= 0 && value < 1)) throw new ArgumentError(`${label} must be at least 0 and below 1, received ${value}`);

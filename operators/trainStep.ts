@@ -13,11 +13,11 @@ import {
 } from 'rxjs';
 
 import { alongside } from '../src/core/alongside.js';
-import { disposeTensors, type Batch } from '../src/core/batch.js';
-import { compilation, type Compilation, type CompileOption } from '../src/core/compilation.js';
+import type { Batch } from '../src/core/batch.js';
+import { compilation, type CompileOption } from '../src/core/compilation.js';
+import { compileFirst } from '../src/core/compileFirst.js';
 import { compiledSteps } from '../src/core/compiledSteps.js';
-import { compiler, type CompiledStep, type CompileStep } from '../src/core/compiler.js';
-import { onWhatFits } from '../src/core/computeParts.js';
+import { compiler } from '../src/core/compiler.js';
 import { CompileError } from '../src/core/errors.js';
 import { describeLive, type Live } from '../src/core/live.js';
 import type { LossFunction } from '../src/core/loss.js';
@@ -95,6 +95,9 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
   const { giveUpAfter } = typeof options.skipNonFinite === 'object' ? options.skipNonFinite : {};
   const giveUp = giveUpAfter ? map((result: StepResult): StepResult => ({ ...result, giveUpAfter })) : identity;
 
+  const { optimizer, clipNorm, skipNonFinite: skips } = options;
+  const plan = { optimizer, clips: clipNorm !== undefined, skips: Boolean(skips) };
+
   return (source) =>
     defer(() => {
       const compileStep = compiler();
@@ -106,7 +109,7 @@ export function trainStep(model: Model, options: TrainStepOptions): OperatorFunc
         recipe,
         whileRunning(),
         onFirst((first) => {
-          const step = compiled(compileStep, first, options, wanted);
+          const step = compileFirst(compileStep, first, plan, wanted);
           return step ? pipe(told(held), compiledSteps(step, held, first.weights.slots), giveUp) : eagerly(held);
         }),
       );
@@ -132,27 +135,6 @@ function told({ clipNorm, skipNonFinite: skips }: TrainStepOptions): MonoTypeOpe
     records('skipNonFinite', skips ? {} : undefined),
     records('clipByGlobalNorm', clipNorm === undefined ? undefined : { maxNorm: describeLive(clipNorm) }),
   );
-}
-
-/** A step compiled with the first batch to try it on; undefined, and a word on the console, if that cannot be and need not. */
-function compiled(
-  compileStep: CompileStep,
-  first: ForwardPass,
-  { optimizer, clipNorm, skipNonFinite: skips }: TrainStepOptions,
-  wanted: Compilation,
-): CompiledStep | undefined {
-  try {
-    const recovers = first.parts !== undefined;
-    const plan = { ...first, ...wanted, optimizer, clips: clipNorm !== undefined, skips: Boolean(skips), recovers };
-    return onWhatFits(first, { start: 0, index: 0 }, 1, ({ batch }) => compileStep(plan, batch)).result;
-  } catch (error) {
-    if (error instanceof CompileError && !wanted.strict) {
-      console.warn(`trainStep: the step runs op by op, not as one graph: ${error.message}`);
-      return undefined;
-    }
-    disposeTensors(first.batch);
-    throw error;
-  }
 }
 
 /** The options with Observables that are listened to from the start, although the stages that read them come with the first batch. */

@@ -1,9 +1,10 @@
-import { concat, fromEvent, lastValueFrom, NEVER, Observable, Subject, takeUntil } from 'rxjs';
+import { NEVER, Observable, Subject } from 'rxjs';
 
 import { disposeTensors } from './batch.js';
 import { ArgumentError, assertPositiveInteger } from './errors.js';
 import { countsIn } from './heldData.js';
 import type { EndReason } from './endReason.js';
+import { gates } from './gates.js';
 import { RUN, type InRun, type Run } from './run.js';
 import { puller, type Cursor, type Pulled } from './puller.js';
 import { nextTurn } from './nextTurn.js';
@@ -12,6 +13,7 @@ import type { Checkpoint } from './snapshot.js';
 import type { EpochSource } from './source.js';
 import { STOPPED, stopping } from './stopping.js';
 import { sayOtherVersions } from './versions.js';
+import { waits } from './waits.js';
 
 /** Options of {@link fromPull}. */
 export interface FromPullOptions {
@@ -76,8 +78,8 @@ export function fromPull<T extends object>(
     let ended: ReturnType<NonNullable<Run['ended']>>;
     let reason: EndReason | undefined;
     const { stop, isAsked, orStopped } = stopping();
-    const waits = new Set<PromiseLike<unknown>>();
-    const gates = new Set<Observable<never>>();
+    const { waitUntil, isWaiting, settled } = waits();
+    const { pauseUntil, areClosed, opened } = gates();
     const { state, take, close, during } = runState(from?.stages);
     let cursor: Cursor | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
@@ -86,31 +88,19 @@ export function fromPull<T extends object>(
       end$,
       ended: () => ended,
       state,
-      pauseUntil: (gate$) => void gates.add(gate$),
+      waitUntil,
+      pauseUntil,
       end: (why) => {
         reason ??= why;
         stop();
       },
       endReason: () => reason,
-      waitUntil: (promise) => {
-        const wait: Promise<void> = Promise.resolve(promise)
-          .then(noop, noop) // a stage reports its own error
-          .then(() => void waits.delete(wait));
-        waits.add(wait);
-      },
     };
     const pull = puller(source, epochs, abort.signal, saved && countsIn(saved.data, ['pass', 'given'], 'source'));
     const ahead: Promise<Pulled<T> | undefined>[] = [];
 
-    const settled = async (): Promise<void> => {
-      while (waits.size > 0) await Promise.all(waits);
-    };
     const isClosed = (): boolean => subscriber.closed; // asked anew after each await, which TypeScript does not know
-    const paused = (): Promise<void> => {
-      const asked$ = concat(...gates).pipe(takeUntil(fromEvent(abort.signal, 'abort')));
-      gates.clear();
-      return during(lastValueFrom(asked$, { defaultValue: undefined }));
-    };
+    const paused = () => orStopped(during(opened(abort.signal)));
     const emitAll = async (): Promise<void> => {
       let epoch = 0;
       let turn = performance.now();
@@ -132,8 +122,8 @@ export function fromPull<T extends object>(
         }
         ({ epoch, cursor } = pulled);
         take(); // nothing is under way: the one moment when all stages agree
-        if (gates.size > 0) {
-          await orStopped(paused());
+        if (areClosed()) {
+          await paused();
           if (isAsked() || isClosed()) {
             ended = 'stopped';
             disposeTensors(pulled.value);
@@ -142,7 +132,7 @@ export function fromPull<T extends object>(
         }
         while (ahead.length < prefetch) ahead.push(pull.next());
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
-        if (waits.size > 0) await settled();
+        if (isWaiting()) await settled();
         if (performance.now() - turn > yieldEveryMs) {
           await nextTurn();
           turn = performance.now();
@@ -152,7 +142,7 @@ export function fromPull<T extends object>(
       end$.next();
       await settled();
       take(); // whoever waits gets what is held at the end
-      if (gates.size > 0) await orStopped(paused());
+      if (areClosed()) await paused();
       subscriber.complete();
     };
     const stops = until.subscribe({

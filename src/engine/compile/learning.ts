@@ -2,9 +2,10 @@ import type * as tf from '@tensorflow/tfjs';
 
 import type { Batch } from '../../core/batch.js';
 import type { StepPlan } from '../../core/compiler.js';
-import { CompileError, messageOf } from '../../core/errors.js';
+import { CompileError } from '../../core/errors.js';
 import type { OptimizerState } from '../../core/optimizer.js';
 import { isOutOfMemory } from '../../core/outOfMemory.js';
+import { attempt } from './attempt.js';
 import type { Backend } from './backend.js';
 import { checkPass, checkUpdate } from './checkStep.js';
 import { feed, keyOf, type Fed } from './feed.js';
@@ -121,15 +122,5 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
     throw error;
   } finally {
     library.dispose([...fed.made, ...Object.values(initial)]);
-  }
-}
-
-/** Does something with the graph in a `tidy`; what TensorFlow refuses cannot be compiled. */
-function attempt(library: typeof tf, work: () => void): void {
-  try {
-    library.tidy(work);
-  } catch (cause) {
-    if (cause instanceof CompileError) throw cause;
-    throw new CompileError(`TensorFlow refuses the graph: ${messageOf(cause)}`, { cause });
   }
 }

@@ -50,7 +50,9 @@ describe.skipIf(absent)(`C11 ${INSTALLED}`, () => {
         compile,
       };
       const store = memoryStore();
-      await lastValueFrom(train(model, batchesOf([2, 2, 2]), { ...options, from }).pipe(checkpointEvery(1, store)));
+      await lastValueFrom(
+        train(model, batchesOf([2, 2, 2]), { ...options, from }).pipe(checkpointEvery(1, store, { whenBusy: 'wait' })),
+      );
       model.dispose();
       return (await latest(store))!;
     };
@@ -59,7 +61,7 @@ describe.skipIf(absent)(`C11 ${INSTALLED}`, () => {
         Object.entries(stages).map(([name, { data, arrays = {} }]) => [
           name,
           [
-            (data as { options?: unknown }).options,
+            (data as { options?: unknown } | undefined)?.options,
             Object.entries(arrays)
               .map(([key, { shape }]) => [key, shape])
               .sort(),

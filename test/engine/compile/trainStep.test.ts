@@ -241,11 +241,12 @@ const failing: Record<string, Scenario> = {
   },
   'labels that are fewer than their shape says': {
     batches: () => odd({ ys: { data: new Float32Array(3), shape: [4, 2] } }),
-    fails: /^Error: Based on the provided shape, \[4,2\], the tensor should have 8 values but has 3/,
+    fails:
+      /^StepError: backward: failed at global step 4, micro-step 4: Based on the provided shape, \[4,2\], the tensor should have 8 values but has 3/,
   },
   'such labels in the first batch': {
     batches: () => [{ xs: randomArray([4, 3], 1), ys: { data: new Float32Array(3), shape: [4, 2] } }],
-    fails: /^Error: Based on the provided shape/,
+    fails: /^StepError: backward: failed at global step 1, micro-step 1: Based on the provided shape/,
   },
   'too few weights': {
     batches: () => odd({ weight: [1] }),
