@@ -11,6 +11,7 @@ import { nextTurn } from './nextTurn.js';
 import { runState } from './runState.js';
 import type { Checkpoint } from './snapshot.js';
 import type { EpochSource } from './source.js';
+import { standing } from './standing.js';
 import { STOPPED, stopping } from './stopping.js';
 import { sayOtherVersions } from './versions.js';
 import { waits } from './waits.js';
@@ -159,12 +160,6 @@ export function fromPull<T extends object>(
       ahead.forEach((pulled) => void pulled.then((result) => disposeTensors(result?.value), noop));
     };
   });
-}
-
-/** Where a source stands when it gives no more: before a batch that is not given, at the end of its last pass, or behind its last batch. */
-function standing(pulled: Pulled<object> | typeof STOPPED | undefined, last: Cursor | undefined): Cursor | undefined {
-  if (pulled === STOPPED) return last && { ...last, given: last.given + 1 };
-  return pulled ? pulled.cursor : last && { pass: last.pass + 1, given: 0 };
 }
 
 function noop(): void {
