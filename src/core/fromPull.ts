@@ -157,11 +157,8 @@ export function fromPull<T extends object>(
       abort.abort();
       close();
       pull.stop();
-      ahead.forEach((pulled) => void pulled.then((result) => disposeTensors(result?.value), noop));
+      // One that fails now has nobody left to be told.
+      for (const pulled of ahead) pulled.then((result) => disposeTensors(result?.value)).catch(() => undefined);
     };
   });
-}
-
-function noop(): void {
-  // nothing to do
 }
