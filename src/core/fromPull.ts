@@ -146,11 +146,9 @@ export function fromPull<T extends object>(
       if (areClosed()) await paused();
       subscriber.complete();
     };
-    const stops = until.subscribe({
-      next: () => run.end?.({ reason: 'until' }),
-      error: (error: unknown) => subscriber.error(error),
-    });
-    emitAll().catch((error: unknown) => subscriber.error(error));
+    const fail = (error: unknown): void => subscriber.error(error);
+    const stops = until.subscribe({ next: () => run.end?.({ reason: 'until' }), error: fail });
+    emitAll().catch(fail);
 
     return () => {
       stops.unsubscribe();
