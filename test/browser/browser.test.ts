@@ -29,6 +29,7 @@ describe('the package in a bundle', () => {
       'pure-rand',
       'rxjs',
       'tslib',
+      'valibot', // what `replay` reads is checked
     ]);
     const packages = new Set(Object.keys(inputs).flatMap(packageOf));
     expect(packages).toContain('@tensorflow/tfjs-backend-wasm');

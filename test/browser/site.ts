@@ -72,7 +72,10 @@ export interface Site {
 
 export async function serve({ outputFiles, metafile }: Bundle): Promise<Site> {
   const scripts = new Map(outputFiles.map(({ path, contents }) => [path.split('/').at(-1), contents]));
-  const entry = Object.keys(metafile.outputs).find((file) => metafile.outputs[file]!.entryPoint);
+  // What is imported when it is needed is an entry point, too, from elsewhere.
+  const entry = Object.keys(metafile.outputs).find((file) =>
+    /^\w+\.ts$/.test(metafile.outputs[file]!.entryPoint ?? ''),
+  );
   const html = `<!doctype html><title>gradstream</title><link rel="icon" href="data:,"><script type="module" src="${entry}"></script>`;
   let take: (report: Report) => void = () => undefined;
 
