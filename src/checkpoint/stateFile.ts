@@ -26,9 +26,15 @@ const State = v.strictObject({
 });
 
 /** How long a file is, and its checksum. */
-export type FileSum = v.InferOutput<typeof Sum>;
+export interface FileSum {
+  readonly bytes: number;
+  readonly sha256: string;
+}
 /** What of a stage is not in the other files. */
-export type StageState = v.InferOutput<typeof Stage>;
+export interface StageState {
+  readonly data?: unknown;
+  readonly arrays: readonly string[];
+}
 
 /** What `state.json` says. */
 export interface StateFile {
