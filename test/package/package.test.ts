@@ -81,7 +81,7 @@ describe('gradstream/operators', () => {
     expect([...new Set(loaded)].filter(Boolean).sort()).toStrictEqual(['gradstream', 'rxjs']);
   });
 
-  it('is imported within 150 ms, where rxjs alone takes half of it', () => {
+  it('takes at most twice as long to import as rxjs alone', () => {
     const runs = Array.from({ length: 9 }, () => {
       const printed = node(`
         const took = async (load) => {
@@ -102,7 +102,7 @@ describe('gradstream/operators', () => {
       `import 'gradstream/operators', ms, median of 9 processes: clock ${ms(clock)}, processor ${ms(cpu)}, of it rxjs ${ms(rxjs)}`,
     );
 
-    // Held against rxjs in the same processes: the same machine has been seen to take 60 ms for it, and 110.
+    // The goal is 150 ms, which this does not say: on the machine it was last measured on, rxjs alone took 101 of 155 (RESULTS.md).
     expect(cpu[0]! / rxjs[0]!).toBeLessThanOrEqual(2);
   });
 });
