@@ -32,7 +32,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the package', () => {
   it('holds the build and its papers, nothing else', () => {
-    const papers = packed.filter((path) => !/^dist[/](operators|src)[/].+[.](js|d[.]ts)$/.test(path));
+    const papers = packed.filter(
+      (path) => !/^dist[/]((operators|src)[/].+[.](js|d[.]ts)|chunks[/].+[.]js)$/.test(path),
+    );
 
     expect(papers.sort()).toStrictEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
   });
@@ -81,29 +83,19 @@ describe('gradstream/operators', () => {
     expect([...new Set(loaded)].filter(Boolean).sort()).toStrictEqual(['gradstream', 'rxjs']);
   });
 
-  it('takes at most twice as long to import as rxjs alone', () => {
-    const runs = Array.from({ length: 9 }, () => {
+  it('takes at most 150 ms to import, rxjs and all', () => {
+    const times = Array.from({ length: 9 }, () => {
       const printed = node(`
-        const took = async (load) => {
-          const [cpu, clock] = [process.cpuUsage(), performance.now()];
-          await load();
-          const { user, system } = process.cpuUsage(cpu);
-          return { clock: performance.now() - clock, cpu: (user + system) / 1000 };
-        };
-        const [rxjs, rest] = [await took(() => import('rxjs')), await took(() => import('gradstream/operators'))];
-        console.log(JSON.stringify({ clock: rxjs.clock + rest.clock, cpu: rxjs.cpu + rest.cpu, rxjs: rxjs.cpu }));
+        const before = process.cpuUsage();
+        await import('gradstream/operators');
+        const { user, system } = process.cpuUsage(before);
+        console.log((user + system) / 1000);
       `);
-      return JSON.parse(printed) as { clock: number; cpu: number; rxjs: number };
-    });
-    const of = (what: 'clock' | 'cpu' | 'rxjs'): number[] => runs.map((run) => run[what]).sort((a, b) => a - b);
-    const ms = (times: number[]): string => `${times[4]!.toFixed()} (${times[0]!.toFixed()} to ${times[8]!.toFixed()})`;
-    const [clock, cpu, rxjs] = [of('clock'), of('cpu'), of('rxjs')];
-    console.log(
-      `import 'gradstream/operators', ms, median of 9 processes: clock ${ms(clock)}, processor ${ms(cpu)}, of it rxjs ${ms(rxjs)}`,
-    );
+      return Number(printed);
+    }).sort((a, b) => a - b);
+    console.log(`import 'gradstream/operators', ms of processor: ${times.map((ms) => ms.toFixed()).join(', ')}`);
 
-    // The goal is 150 ms, which this does not say: on the machine it was last measured on, rxjs alone took 101 of 155 (RESULTS.md).
-    expect(cpu[0]! / rxjs[0]!).toBeLessThanOrEqual(2);
+    expect(times[0]).toBeLessThanOrEqual(150); // the least: other work on the machine only adds to it
   });
 });
 
