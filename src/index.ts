@@ -13,6 +13,12 @@ export { replay } from './trainer/replay.js';
 export { suggestLearningRate } from './trainer/suggestLearningRate.js';
 export { train, type TrainOptions } from './trainer/train.js';
 
+// Config of the command line
+export { ConfigError } from './config/configError.js';
+export { defineConfig, type DataConfig, type RunConfig } from './config/runConfig.js';
+export type { FileData } from './config/fileData.js';
+export type { NamedOptimizer, ScheduleCall } from './config/optimizers.js';
+
 // Data
 export { batch, type BatchOptions } from './data/batch.js';
 export { csv, type CsvOptions } from './data/csv.js';

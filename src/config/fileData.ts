@@ -44,7 +44,10 @@ export const FileDataSchema: v.GenericSchema<unknown, FileData> = objectOf({
 type Row = Readonly<Record<string, NestedNumbers | string>>;
 
 /** The batches of a file, read as they are asked for; it is gone through anew in each epoch. */
-export function fileBatches({ file, xs, ys, labels, batch: size, shuffle: seed }: FileData, folder: string): EpochSource<Batch> {
+export function fileBatches(
+  { file, xs, ys, labels, batch: size, shuffle: seed }: FileData,
+  folder: string,
+): EpochSource<Batch> {
   const path = resolve(folder, file);
   const rows: AsyncIterableX<Row> = path.endsWith('.csv') ? csv<Row>(path) : jsonl<Row>(path);
   const samples = rows.pipe(

@@ -68,7 +68,11 @@ const NAMED = Object.fromEntries(
 
 /** Either form of an optimizer; it gives the optimizer. */
 export const OptimizerSchema: v.GenericSchema<unknown, Optimizer> = v.lazy((given) => {
-  if (isBuilt(given)) return v.pipe(Built, made((optimizer) => (checkRate(optimizer), optimizer))) as never;
+  if (isBuilt(given))
+    return v.pipe(
+      Built,
+      made((optimizer) => (checkRate(optimizer), optimizer)),
+    ) as never;
   const { name } = (given ?? {}) as { name?: unknown };
   if (typeof name === 'string' && Object.hasOwn(NAMED, name)) return NAMED[name] as never;
   return v.looseObject({ name: oneOf(Object.keys(OPTIONS)) }, messageFor) as never;

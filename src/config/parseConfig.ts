@@ -21,7 +21,10 @@ function either<O>(choose: (given: unknown) => v.GenericSchema<unknown, unknown>
 }
 
 const byName = <T>(functions: Readonly<Record<string, T>>): v.GenericSchema<unknown, T> =>
-  v.pipe(oneOf(Object.keys(functions)), v.transform((name) => functions[name]!)) as v.GenericSchema<unknown, T>;
+  v.pipe(
+    oneOf(Object.keys(functions)),
+    v.transform((name) => functions[name]!),
+  ) as v.GenericSchema<unknown, T>;
 
 const isCode = (given: unknown): boolean =>
   isFunction(given) ||
@@ -54,7 +57,10 @@ const Metrics = either<Record<string, Metric>>((given) =>
 const Operator = either<OperatorFunction<TrainingEvent, TrainingEvent>>((given) =>
   isFunction(given) ? v.any() : callOf(OPERATORS),
 );
-const Cadence = v.pipe(v.unknown(), made((every) => (checkEvery(every as Every), every as Every)));
+const Cadence = v.pipe(
+  v.unknown(),
+  made((every) => (checkEvery(every as Every), every as Every)),
+);
 
 const Config = objectOf({
   model: either<RunConfig['model']>((given) => (isFunction(given) ? v.any() : v.string(messageFor))),
@@ -76,7 +82,7 @@ const Config = objectOf({
   operators: v.exactOptional(v.array(Operator, messageFor), []),
   checkpoint: v.exactOptional(
     objectOf({
-      every: v.exactOptional(Cadence, '10min'),
+      every: v.exactOptional(Cadence),
       keep: v.exactOptional(count),
       best: v.exactOptional(objectOf({ metric: v.string(messageFor), mode: oneOf(['min', 'max']) })),
     }),
