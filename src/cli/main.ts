@@ -5,8 +5,12 @@ import { ConfigError } from '../config/configError.js';
 import { ArgumentError } from '../core/errors.js';
 import { describeError } from './describeError.js';
 import { doctorCommand } from './doctor.js';
+import { evaluateCommand } from './evaluate.js';
 import { EXIT, EXIT_HELP } from './exitCodes.js';
+import { initCommand } from './init.js';
+import { logsCommand } from './logs.js';
 import { nativeCommand } from './nativeInstall.js';
+import { predictCommand } from './predict.js';
 import { trainCommand } from './train.js';
 
 const program = new Command('gradstream')
@@ -19,7 +23,16 @@ const add = (parent: Command, command: Command): void => {
   command.commands.forEach((each) => each.copyInheritedSettings(command));
   parent.addCommand(command);
 };
-for (const command of [trainCommand(), nativeCommand(), doctorCommand()]) add(program, command);
+for (const command of [
+  initCommand(),
+  trainCommand(),
+  evaluateCommand(),
+  predictCommand(),
+  logsCommand(),
+  doctorCommand(),
+  nativeCommand(),
+])
+  add(program, command);
 
 try {
   await program.parseAsync();

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { relative } from 'node:path';
 
 import type { Sink } from '../../operators/tee.js';
 import type { TrainingEvent } from '../core/events.js';
@@ -16,3 +17,9 @@ export function say(line: string): void {
 
 /** Prints each event as a line of JSON. */
 export const jsonLines: Sink<TrainingEvent> = { next: (event) => print(eventLine(event)) };
+
+/** A path as people read it: relative where that is shorter. */
+export function shownPath(path: string): string {
+  const short = relative('', path);
+  return short === '' || short.startsWith('..') ? path : short;
+}

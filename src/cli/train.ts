@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 
 import { Command, Option } from 'commander';
 import { identity, lastValueFrom, scan, share, tap } from 'rxjs';
@@ -18,7 +18,7 @@ import { engine } from '../engine/engine.js';
 import { progressBar } from '../sinks/progressBar.js';
 import { configured, withConfig, type ConfigFlags, type Configured } from './configOptions.js';
 import { EXIT, EXIT_HELP } from './exitCodes.js';
-import { jsonLines, print, say } from './output.js';
+import { jsonLines, print, say, shownPath } from './output.js';
 import { summary, type LastEvents } from './summary.js';
 
 interface TrainFlags extends ConfigFlags {
@@ -79,7 +79,7 @@ async function trainIn({ plan, config, folder, runPath }: Configured, flags: Tra
   try {
     const from = await latest(runFolder.store, { orPrevious: true });
     const model = await buildModel(plan.model, tf, folder);
-    const shown = flags.fastDevRun ? 'nowhere, a trial run' : relative('', runPath) || runPath;
+    const shown = flags.fastDevRun ? 'nowhere, a trial run' : shownPath(runPath);
     say(`${shown}  on ${name}: ${about}${from ? `  from step ${from.globalStep} on` : ''}`);
 
     const held = plan.data.validation && batchesOf(plan.data.validation, folder);
