@@ -3,14 +3,14 @@ import * as v from 'valibot';
 import { made, messageFor, objectOf } from './parts.js';
 
 /** Functions that may be called from data, by name. */
-export type Callable = Readonly<Record<string, (...args: never[]) => unknown>>;
+export type Callable<N extends string = string> = Readonly<Record<N, (...args: never[]) => unknown>>;
 
 /**
  * A call as data: `{ cosine: [3e-4, 10_000] }` is `cosine(3e-4, 10_000)`. Arguments may be calls, too.
  *
  * So JSON can say whatever a function can be told, and the function itself says what is wrong with it.
  */
-export type CallOf<F extends Callable> = { readonly [K in keyof F]: Readonly<Record<K, readonly unknown[]>> }[keyof F];
+export type CallOf<N extends string> = { readonly [K in N]: Readonly<Record<K, readonly unknown[]>> }[N];
 
 /** The schema of calls of some functions; it gives what they return. */
 export function callOf<T>(functions: Callable): v.GenericSchema<unknown, T> {

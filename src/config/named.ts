@@ -15,19 +15,55 @@ import { sparseSoftmaxCrossEntropy } from '../losses/sparseSoftmaxCrossEntropy.j
 import { accuracy } from '../metrics/accuracy.js';
 import { binaryAccuracy } from '../metrics/binaryAccuracy.js';
 import { meanAbsoluteError } from '../metrics/meanAbsoluteError.js';
+import type { LossFunction } from '../core/loss.js';
+import type { MetricFunction } from '../core/metric.js';
+import type { Callable } from './call.js';
 import { constant, cosine, exponential, linear, oneCycle, sequence, step, warmup } from '../optim/schedules.js';
 
 /** What data can name: JSON holds no functions. */
 
-export const LOSSES = { mae, mse, sigmoidCrossEntropy, softmaxCrossEntropy, sparseSoftmaxCrossEntropy } as const;
+export type LossName = 'mae' | 'mse' | 'sigmoidCrossEntropy' | 'softmaxCrossEntropy' | 'sparseSoftmaxCrossEntropy';
+export const LOSSES: Readonly<Record<LossName, LossFunction>> = {
+  mae,
+  mse,
+  sigmoidCrossEntropy,
+  softmaxCrossEntropy,
+  sparseSoftmaxCrossEntropy,
+};
 
-export const LOSS_CALLS = { huber } as const;
+export const LOSS_CALLS: Callable<'huber'> = { huber };
 
-export const METRICS = { accuracy, binaryAccuracy, meanAbsoluteError, ...LOSSES } as const;
+export type MetricName = 'accuracy' | 'binaryAccuracy' | 'meanAbsoluteError' | LossName;
+export const METRICS: Readonly<Record<MetricName, MetricFunction>> = {
+  accuracy,
+  binaryAccuracy,
+  meanAbsoluteError,
+  ...LOSSES,
+};
 
-export const SCHEDULES = { constant, cosine, exponential, linear, oneCycle, sequence, step, warmup } as const;
+export type ScheduleName =
+  'constant' | 'cosine' | 'exponential' | 'linear' | 'oneCycle' | 'sequence' | 'step' | 'warmup';
+export const SCHEDULES: Callable<ScheduleName> = {
+  constant,
+  cosine,
+  exponential,
+  linear,
+  oneCycle,
+  sequence,
+  step,
+  warmup,
+};
 
-export const OPERATORS = {
+export type OperatorName =
+  | 'averageWeights'
+  | 'ema'
+  | 'logEvery'
+  | 'maxDuration'
+  | 'reduceOnPlateau'
+  | 'stopEarly'
+  | 'throughput'
+  | 'untilMetric';
+export const OPERATORS: Callable<OperatorName> = {
   averageWeights,
   ema,
   logEvery,
@@ -36,4 +72,4 @@ export const OPERATORS = {
   stopEarly,
   throughput,
   untilMetric,
-} as const;
+};

@@ -1,6 +1,7 @@
 import { isObservable } from 'rxjs';
 import * as v from 'valibot';
 
+import type { Live } from '../core/live.js';
 import { checkRate, type Optimizer } from '../core/optimizer.js';
 import { adagrad, type AdagradOptions } from '../optim/adagrad.js';
 import { adam, type AdamOptions } from '../optim/adam.js';
@@ -9,7 +10,7 @@ import { lion, type LionOptions } from '../optim/lion.js';
 import { rmsprop, type RmspropOptions } from '../optim/rmsprop.js';
 import { sgd, type SgdOptions } from '../optim/sgd.js';
 import { callOf, type CallOf } from './call.js';
-import { SCHEDULES } from './named.js';
+import { SCHEDULES, type ScheduleName } from './named.js';
 import { functionOf, isFunction, made, messageFor, objectOf, oneOf } from './parts.js';
 
 const number = v.exactOptional(v.number(messageFor));
@@ -37,21 +38,35 @@ const OPTIONS = {
 } as const;
 type Entries<O> = { readonly [K in keyof O]-?: v.GenericSchema };
 
-const MAKERS = { adagrad, adam, adamw, lion, rmsprop, sgd } as const;
+interface OptionsOf {
+  readonly adagrad: AdagradOptions;
+  readonly adam: AdamOptions;
+  readonly adamw: AdamWOptions;
+  readonly lion: LionOptions;
+  readonly rmsprop: RmspropOptions;
+  readonly sgd: SgdOptions;
+}
+type OptimizerName = keyof OptionsOf;
+
+const MAKERS: { readonly [N in OptimizerName]: (options: OptionsOf[N]) => Optimizer } = {
+  adagrad,
+  adam,
+  adamw,
+  lion,
+  rmsprop,
+  sgd,
+};
 
 /** A schedule as data: `{ cosine: [3e-4, 10_000] }`, `{ warmup: [500, { cosine: [3e-4, 10_000] }] }`. */
-export type ScheduleCall = CallOf<typeof SCHEDULES>;
-
-type Named<N extends keyof typeof MAKERS> = N extends keyof typeof MAKERS
-  ? { readonly name: N; readonly learningRate?: ScheduleCall | OptionsOf<N>['learningRate'] } & Omit<
-      OptionsOf<N>,
-      'learningRate'
-    >
-  : never;
-type OptionsOf<N extends keyof typeof MAKERS> = NonNullable<Parameters<(typeof MAKERS)[N]>[0]>;
+export type ScheduleCall = CallOf<ScheduleName>;
 
 /** An optimizer by its name and options, which `--set` can change; a learning rate may be a schedule as data. */
-export type NamedOptimizer = Named<keyof typeof MAKERS>;
+export type NamedOptimizer = {
+  readonly [N in OptimizerName]: { readonly name: N; readonly learningRate?: Live | ScheduleCall } & Omit<
+    OptionsOf[N],
+    'learningRate'
+  >;
+}[OptimizerName];
 
 /** An optimizer that code has made. */
 const Built = v.custom<Optimizer>((value) => isFunction((value as Optimizer).init));
@@ -61,7 +76,7 @@ const NAMED = Object.fromEntries(
     name,
     v.pipe(
       objectOf({ name: v.literal(name), ...(options as v.ObjectEntries) }),
-      made(({ name: _, ...given }) => MAKERS[name as keyof typeof MAKERS](given as object)),
+      made(({ name: _, ...given }) => MAKERS[name as OptimizerName](given as object)),
     ),
   ]),
 );

@@ -6,7 +6,9 @@ import type { Batch } from '../core/batch.js';
 import type { TrainingEvent } from '../core/events.js';
 import type { LossFunction } from '../core/loss.js';
 import { toMetric, type Metric } from '../core/metric.js';
+import type { Optimizer } from '../core/optimizer.js';
 import type { EpochSource } from '../core/source.js';
+import type { EngineName } from '../engine/engine.js';
 import { callOf } from './call.js';
 import { ConfigError } from './configError.js';
 import { FileDataSchema, type FileData } from './fileData.js';
@@ -94,7 +96,15 @@ const Config = objectOf({
 });
 
 /** A config in which every name has become what it stands for. */
-export type Plan = v.InferOutput<typeof Config>;
+export interface Plan extends Omit<RunConfig, 'data' | 'loss' | 'optimizer' | 'metrics' | 'operators'> {
+  readonly data: { readonly [K in keyof RunConfig['data']]: EpochSource<Batch> | FileData };
+  readonly loss: LossFunction;
+  readonly optimizer: Optimizer;
+  readonly metrics: Readonly<Record<string, Metric>>;
+  readonly operators: readonly OperatorFunction<TrainingEvent, TrainingEvent>[];
+  readonly logEvery: number;
+  readonly engine: EngineName | 'auto';
+}
 
 /**
  * Checks a config, and makes optimizers, schedules and operators of what stands for them.
@@ -104,7 +114,7 @@ export type Plan = v.InferOutput<typeof Config>;
  */
 export function parseConfig(config: unknown, label: string): Plan {
   const { success, output, issues } = v.safeParse(Config, config, { message: messageFor });
-  if (success) return output;
+  if (success) return output as Plan;
   const said = issues.map((issue) => `\n  ${[v.getDotPath(issue), issue.message].filter(Boolean).join(': ')}`);
   throw new ConfigError(`${label}:${said.join('')}`);
 }

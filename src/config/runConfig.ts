@@ -14,10 +14,10 @@ import type { EpochSource } from '../core/source.js';
 import type { EngineName } from '../engine/engine.js';
 import type { CallOf } from './call.js';
 import type { FileData } from './fileData.js';
-import type { LOSS_CALLS, LOSSES, METRICS, OPERATORS } from './named.js';
+import type { LossName, MetricName, OperatorName } from './named.js';
 import type { NamedOptimizer } from './optimizers.js';
 
-type MetricConfig = keyof typeof METRICS | MetricFunction | Metric;
+type MetricConfig = MetricName | MetricFunction | Metric;
 
 /** Batches: as code that gives them, or as a file. */
 export type DataConfig = EpochSource<Batch> | FileData;
@@ -33,10 +33,10 @@ export interface RunConfig {
     /** For `evaluate` and `predict` with `--data test`. */
     readonly test?: DataConfig;
   };
-  readonly loss: LossFunction | keyof typeof LOSSES | CallOf<typeof LOSS_CALLS>;
+  readonly loss: LossFunction | LossName | CallOf<'huber'>;
   /** By name and options, so that `--set` can change them; or one that code has made, of which `--set` can change the learning rate. */
   readonly optimizer: NamedOptimizer | Optimizer;
-  readonly metrics?: Readonly<Record<string, MetricConfig>> | readonly (keyof typeof METRICS)[];
+  readonly metrics?: Readonly<Record<string, MetricConfig>> | readonly MetricName[];
   /** Micro-batches per optimizer step; 1 unless given. */
   readonly accumulate?: number;
   /** The largest global norm of the gradients. */
@@ -54,7 +54,7 @@ export interface RunConfig {
    * Whatever else the run does, in order, behind the validations and before the checkpoints: operators such as `ema('loss')`, any function
    * `(run$) => run$`, or calls as data such as `{ ema: ['loss', { alpha: 0.02 }] }`.
    */
-  readonly operators?: readonly (OperatorFunction<TrainingEvent, TrainingEvent> | CallOf<typeof OPERATORS>)[];
+  readonly operators?: readonly (OperatorFunction<TrainingEvent, TrainingEvent> | CallOf<OperatorName>)[];
   /** When to save, and what to keep; every 10 minutes unless given. A run is saved at its end in any case. */
   readonly checkpoint?: Pick<CheckpointOptions, 'keep' | 'best'> & { readonly every?: Every };
   /** Steps from one that is recorded to the next; 1 unless given. */

@@ -36,7 +36,7 @@ export function runEvents(plan: Plan, parts: RunParts): Observable<TrainingEvent
   // `until` alone would be an end, too; without either of the others it is one pass.
   const epochs = plan.epochs ?? (steps === undefined ? 1 : undefined);
   const options = defined({ accumulate, clipNorm, skipNonFinite, seed, steps, epochs });
-  const { every: saveEvery = '10min', ...keeping } = plan.checkpoint;
+  const { every: saveEvery = '10min', ...keeping } = plan.checkpoint ?? {};
 
   return train(model, batches, { ...options, loss, optimizer, metrics, from, until: stop$ }).pipe(
     every !== undefined && validation ? validateEvery(every, validation) : identity,
