@@ -51,7 +51,7 @@ async function defaultOf(file: string, path: string): Promise<unknown> {
 
 /** Has Node load TypeScript from now on. Like a Node that can by itself, tsx leaves one copy of each module, ours included. */
 async function takeTypeScript(file: string, path: string): Promise<void> {
-  const tsx = resolvedFrom(file, 'tsx/esm/api');
+  const tsx = resolvedFrom(file, 'tsx/esm/api') ?? resolvedFrom(import.meta.url, 'tsx/esm/api');
   if (tsx) ((await import(pathToFileURL(tsx).href)) as { register(): void }).register();
   else if (!(process.features as { readonly typescript?: unknown }).typescript)
     throw new ConfigError(

@@ -10,7 +10,11 @@ export function start(args: readonly string[]) {
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => (stdout += String(text)));
   child.stderr.on('data', (text) => (stderr += String(text)));
-  const ended = once(child, 'close').then(([code, signal]) => ({ code: (code ?? signal) as number | string, stdout, stderr }));
+  const ended = once(child, 'close').then(([code, signal]) => ({
+    code: (code ?? signal) as number | string,
+    stdout,
+    stderr,
+  }));
   return { child, ended, lines: () => stdout.split('\n').length - 1 };
 }
 

@@ -11,7 +11,12 @@ let folder: string;
 const at = (...path: string[]): string => join(folder, ...path);
 const rxjs = createRequire(import.meta.url).resolve('rxjs');
 
-const dense = { name: 'd', units: 1, batch_input_shape: [null, 1], kernel_initializer: { class_name: 'Ones', config: {} } };
+const dense = {
+  name: 'd',
+  units: 1,
+  batch_input_shape: [null, 1],
+  kernel_initializer: { class_name: 'Ones', config: {} },
+};
 const topology = { class_name: 'Sequential', config: { name: 'm', layers: [{ class_name: 'Dense', config: dense }] } };
 const file = { file: 'line.csv', xs: ['x'], ys: ['y'], batch: 4 };
 const line = {
@@ -79,7 +84,9 @@ describe('gradstream train', () => {
   it('records the run in its folder, refuses to write over it, and uses what it has learnt', async () => {
     const { code, stdout, stderr } = await gradstream('train', at('line.json'));
     expect(stderr).toMatch(/runs\/line +on cpu: plain JavaScript/);
-    expect(stdout).toMatch(/^run +.*runs\/line\nsteps +12, in epoch 6; ended by steps\nloss +loss .*\nvalidation .*at step 10\ncheckpoint +0000000012/);
+    expect(stdout).toMatch(
+      /^run +.*runs\/line\nsteps +12, in epoch 6; ended by steps\nloss +loss .*\nvalidation .*at step 10\ncheckpoint +0000000012/,
+    );
     expect(code).toBe(0);
     expect(readdirSync(at('runs/line')).sort()).toStrictEqual(['checkpoints', 'config.json', 'events.jsonl']);
     expect(JSON.parse(readFileSync(at('runs/line/config.json'), 'utf8'))).toStrictEqual(line);

@@ -45,21 +45,39 @@ describe('parseConfig', () => {
 
   it.each([
     [{ optimiser: {} }, "optimiser: there is no such key; did you mean 'optimizer'?"],
-    [{ optimizer: { name: 'adam', learningrate: 1 } }, "optimizer.learningrate: there is no such key; did you mean 'learningRate'?"],
-    [{ optimizer: { name: 'adam', momentum: 1 } }, 'optimizer.momentum: there is no such key; known are name, learningRate'],
-    [{ optimizer: { name: 'adamm' } }, `optimizer.name: must be a name that is known, it is "adamm"; did you mean 'adam'?`],
+    [
+      { optimizer: { name: 'adam', learningrate: 1 } },
+      "optimizer.learningrate: there is no such key; did you mean 'learningRate'?",
+    ],
+    [
+      { optimizer: { name: 'adam', momentum: 1 } },
+      'optimizer.momentum: there is no such key; known are name, learningRate',
+    ],
+    [
+      { optimizer: { name: 'adamm' } },
+      `optimizer.name: must be a name that is known, it is "adamm"; did you mean 'adam'?`,
+    ],
     [{ optimizer: { name: 'adam', learningRate: 'high' } }, 'optimizer.learningRate: must be a number, it is "high"'],
     [{ optimizer: { name: 'adam', learningRate: -1 } }, 'optimizer: adam: learningRate must be'],
-    [{ optimizer: { name: 'adam', learningRate: { cosin: [1, 2] } } }, "optimizer.learningRate.cosin: there is no such key; did you mean 'cosine'?"],
-    [{ optimizer: { name: 'adam', learningRate: { cosine: [1, 0.5] } } }, 'optimizer.learningRate: cosine: steps must be'],
+    [
+      { optimizer: { name: 'adam', learningRate: { cosin: [1, 2] } } },
+      "optimizer.learningRate.cosin: there is no such key; did you mean 'cosine'?",
+    ],
+    [
+      { optimizer: { name: 'adam', learningRate: { cosine: [1, 0.5] } } },
+      'optimizer.learningRate: cosine: steps must be',
+    ],
     [{ optimizer: null }, 'optimizer: must be'],
     [{ loss: 'msee' }, "did you mean 'mse'?"],
     [{ epochs: 0 }, 'epochs: must be a positive integer, it is 0'],
     [{ epochs: 'many' }, 'epochs: must be a positive integer, it is "many"'],
-    [{ data: { train: data.train, valdation: data.train } }, "data.valdation: there is no such key; did you mean 'validation'?"],
+    [
+      { data: { train: data.train, valdation: data.train } },
+      "data.valdation: there is no such key; did you mean 'validation'?",
+    ],
     [{ data: { train: { ...data.train, file: 'a.txt' } } }, 'data.train.file: must be a .csv or a .jsonl file'],
     [{ data: {} }, 'data.train: must be given'],
-    [{ metrics: ['acuracy'] }, "metrics.0: must be a name that is known, it is \"acuracy\"; did you mean 'accuracy'?"],
+    [{ metrics: ['acuracy'] }, 'metrics.0: must be a name that is known, it is "acuracy"; did you mean \'accuracy\'?'],
     [{ checkpoint: { every: '10 minutes' } }, 'checkpoint.every: checkpointEvery: every must be'],
     [{ operators: [{ stopEarly: ['validation.loss'] }] }, 'operators.0: '],
     [{ operators: [{}] }, 'operators.0: must be one call'],

@@ -36,7 +36,9 @@ describe('--set', () => {
 
   it('changes of an optimizer that code has made the learning rate only', () => {
     const optimizer = adam({ learningRate: 1 });
-    expect(set({ optimizer }, 'optimizer.learningRate=2')).toStrictEqual({ optimizer: { ...optimizer, learningRate: 2 } });
+    expect(set({ optimizer }, 'optimizer.learningRate=2')).toStrictEqual({
+      optimizer: { ...optimizer, learningRate: 2 },
+    });
     expect(() => set({ optimizer }, 'optimizer.options.epsilon=2')).toThrow(/made by code.*\{ name: 'adam'/);
   });
 
@@ -72,16 +74,22 @@ describe('--set', () => {
   });
 
   it('throws nothing but a ConfigError, whatever the text', () => {
+    const thrown: unknown[] = [];
+    const text = fc.oneof(
+      fc.string(),
+      fc.array(fc.constantFrom('a', 'b', 'c', '0', '.', '=', '['), { maxLength: 9 }).map((each) => each.join('')),
+    );
     fc.assert(
-      fc.property(fc.string(), (text) => {
+      fc.property(text, (each) => {
         try {
-          set({ a: { b: [1] }, c: 1 }, text);
+          set({ a: { b: [1] }, c: 1 }, each);
         } catch (error) {
-          expect(error).toBeInstanceOf(ConfigError);
+          thrown.push(error);
         }
-        expect.assertions(expect.getState().assertionCalls);
       }),
     );
+    expect(thrown.length).toBeGreaterThan(0);
+    expect(thrown.filter((error) => !(error instanceof ConfigError))).toStrictEqual([]);
     expect(() => set(1, 'a=1')).toThrow(ConfigError);
   });
 });
