@@ -76,7 +76,7 @@ function known(chosen: readonly string[], { columns }: EventTable): readonly str
 }
 
 function canvas() {
-  const { columns = 80, rows = 24, isTTY = false } = process.stdout;
+  const { columns = 80, rows = 24, isTTY = false }: Partial<NodeJS.WriteStream> = process.stdout;
   return { width: columns - 14, height: Math.min(20, rows - 8), colors: isTTY && process.stdout.hasColors() };
 }
 

@@ -19,15 +19,15 @@ export function callOf<T>(functions: Callable): v.GenericSchema<unknown, T> {
   );
   return v.pipe(
     objectOf(entries),
-    made((call) => evaluate<T>(call as Readonly<Record<string, unknown[]>>, functions)),
+    made((call) => evaluate(call as Readonly<Record<string, unknown[]>>, functions)),
   ) as v.GenericSchema<unknown, T>;
 }
 
-function evaluate<T>(call: Readonly<Record<string, readonly unknown[]>>, functions: Callable): T {
+function evaluate(call: Readonly<Record<string, readonly unknown[]>>, functions: Callable): unknown {
   const [entry, ...more] = Object.entries(call);
   if (!entry || more.length > 0) throw new Error(`must be one call, such as { ${Object.keys(functions)[0]}: [...] }`);
   const [name, args] = entry;
-  return functions[name]!(...(args.map((arg) => argument(arg, functions)) as never[])) as T;
+  return functions[name]!(...(args.map((arg) => argument(arg, functions)) as never[]));
 }
 
 /** An argument; calls in it are done, in lists, too. */

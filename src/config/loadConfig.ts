@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -24,7 +23,7 @@ export async function loadConfig(path: string): Promise<unknown> {
     case '.ts':
     case '.mts':
     case '.cts':
-      await takeTypeScript(file, path);
+      await takeTypeScript(path);
       return defaultOf(file, path);
     case '.js':
     case '.mjs':
@@ -50,19 +49,14 @@ async function defaultOf(file: string, path: string): Promise<unknown> {
 }
 
 /** Has Node load TypeScript from now on. Like a Node that can by itself, tsx leaves one copy of each module, ours included. */
-async function takeTypeScript(file: string, path: string): Promise<void> {
-  const tsx = resolvedFrom(file, 'tsx/esm/api') ?? resolvedFrom(import.meta.url, 'tsx/esm/api');
-  if (tsx) ((await import(pathToFileURL(tsx).href)) as { register(): void }).register();
+async function takeTypeScript(path: string): Promise<void> {
+  const tsx = await import('tsx/esm/api').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    return undefined;
+  });
+  if (tsx) tsx.register();
   else if (!(process.features as { readonly typescript?: unknown }).typescript)
     throw new ConfigError(
       `${path}: Node ${process.version} reads no TypeScript: \`npm install --save-dev tsx\`, take Node 22.18 or later, or write the config as .js`,
     );
-}
-
-function resolvedFrom(file: string, module: string): string | undefined {
-  try {
-    return createRequire(file).resolve(module);
-  } catch {
-    return undefined;
-  }
 }

@@ -69,7 +69,7 @@ export type NamedOptimizer = {
 }[OptimizerName];
 
 /** An optimizer that code has made. */
-const Built = v.custom<Optimizer>((value) => isFunction((value as Optimizer).init));
+const Built = v.custom<Optimizer>((value) => isFunction((value as { readonly init?: unknown }).init));
 
 const NAMED = Object.fromEntries(
   Object.entries(OPTIONS).map(([name, options]) => [
@@ -95,5 +95,5 @@ export const OptimizerSchema: v.GenericSchema<unknown, Optimizer> = v.lazy((give
 
 /** Whether code has made it: of those only the learning rate can be set. */
 export function isBuilt(value: unknown): value is Optimizer {
-  return typeof value === 'object' && value !== null && isFunction((value as Optimizer).update);
+  return typeof value === 'object' && value !== null && isFunction((value as { readonly update?: unknown }).update);
 }

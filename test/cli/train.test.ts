@@ -73,7 +73,7 @@ const eventsOf = (run: string): TrainingEvent[] =>
   readFileSync(at('runs', run, 'events.jsonl'), 'utf8')
     .trim()
     .split('\n')
-    .map((text) => ({ ...(JSON.parse(text) as TrainingEvent), samplesPerSecond: undefined }));
+    .map((text) => ({ ...(JSON.parse(text) as TrainingEvent), samplesPerSecond: undefined }) as never);
 const trained = (run: string) => eventsOf(run).filter(({ type }) => type === 'step' || type === 'validation');
 const weightsOf = (run: string): Buffer => {
   const checkpoints = at('runs', run, 'checkpoints');
@@ -130,7 +130,7 @@ describe('gradstream train', () => {
   it('ends after the step on the first Ctrl-C, saves, says 130, and goes on as if nothing had been', async () => {
     const whole = gradstream('train', at('slow.ts'), '--set', 'run=runs/unbroken');
     const { child, ended, lines } = start(['train', at('slow.ts'), '--json']);
-    await vi.waitFor(() => expect(lines()).toBeGreaterThan(3), 30_000);
+    await vi.waitFor(() => expect(lines()).toBeGreaterThan(3), 15_000);
     child.kill('SIGINT');
     const { code, stdout, stderr } = await ended;
     expect(stderr).toMatch(/ends after this step, and saves/);
@@ -148,7 +148,7 @@ describe('gradstream train', () => {
     const { child, ended } = start(['train', at('stuck.ts')]);
     let said = '';
     child.stderr.on('data', (text) => (said += String(text)));
-    await vi.waitFor(() => expect(said).toMatch(/on cpu/), 30_000);
+    await vi.waitFor(() => expect(said).toMatch(/on cpu/), 15_000);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     child.kill('SIGINT');
     await vi.waitFor(() => expect(said).toMatch(/once more: at once/), 10_000);
