@@ -30,9 +30,16 @@ export function chart({ rows }: EventTable, columns: readonly string[], { width,
       ...(colors && { color: drawn.map((_, i) => COLORS[i % COLORS.length]!) }),
       legend: { position: 'bottom', series: drawn.map(({ name }) => name) },
       xLabel: 'global step',
+      customXAxisTicks: ticks(drawn.flatMap(({ line }) => line.map(([step]) => step))),
       formatter: (value) => (Number.isInteger(value) ? value : Number(value.toPrecision(3))),
     },
   );
+}
+
+/** A few steps along the axis, both ends among them. */
+function ticks(steps: readonly number[]): number[] {
+  const [first, last] = [Math.min(...steps), Math.max(...steps)];
+  return [...new Set([0, 1, 2, 3, 4].map((i) => Math.round(first + ((last - first) * i) / 4)))];
 }
 
 /** At most one point for each place along the axis: the mean of those that are there. */

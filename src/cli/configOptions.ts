@@ -10,7 +10,7 @@ import { applySetting, parseSetting } from '../config/set.js';
 
 /** What every command that takes a config can be told. */
 export interface ConfigFlags {
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
   readonly engine?: string;
 }
 
@@ -31,15 +31,15 @@ export function withConfig(command: Command): Command {
   return command
     .addArgument(new Argument('[config]', `a .ts, .js or .json file (default: ${DEFAULTS[0]}, .js or .json)`))
     .addOption(
-      new Option('--set <path=value>', 'change a value of the config; may be given again')
-        .argParser((text: string, before: string[]) => [...before, text])
-        .default([], ''),
+      new Option('--set <path=value>', 'change a value of the config; may be given again').argParser(
+        (text: string, before: string[] = []) => [...before, text],
+      ),
     )
     .option('--engine <name>', 'compute with auto, node, webgpu, wasm or cpu; short for --set engine=NAME');
 }
 
 /** Reads a config, and puts in what the command line sets. */
-export async function configured(path: string | undefined, { set, engine }: ConfigFlags): Promise<Configured> {
+export async function configured(path: string | undefined, { set = [], engine }: ConfigFlags): Promise<Configured> {
   const file = path ?? DEFAULTS.find((name) => existsSync(name));
   if (file === undefined)
     throw new ConfigError(`there must be a config: none was given, and there is no ${DEFAULTS[0]} here`);

@@ -76,8 +76,9 @@ function known(chosen: readonly string[], { columns }: EventTable): readonly str
 }
 
 function canvas() {
-  const { columns = 80, rows = 24, isTTY = false }: Partial<NodeJS.WriteStream> = process.stdout;
-  return { width: columns - 14, height: Math.min(20, rows - 8), colors: isTTY && process.stdout.hasColors() };
+  const { stdout } = process;
+  const [width, height] = stdout.isTTY ? stdout.getWindowSize() : [80, 24];
+  return { width: width - 14, height: Math.min(20, height - 8), colors: stdout.isTTY && stdout.hasColors() };
 }
 
 function fileOf(path: string): string {

@@ -89,8 +89,8 @@ const DATA = `import { fromArrays } from 'gradstream';
 
 /** Points on two spirals, one wound into the other; which spiral is the label. */
 function spirals(points: number, offset: number) {
-  const angles = Array.from({ length: points }, (_, i) => 0.5 + (8 * (i + offset)) / points);
-  const xs = angles.flatMap((a) => [[a * Math.cos(a) / 8, a * Math.sin(a) / 8], [-a * Math.cos(a) / 8, -a * Math.sin(a) / 8]]);
+  const angles = Array.from({ length: points }, (_, i) => 0.5 + (5 * (i + offset)) / points);
+  const xs = angles.flatMap((a) => [[a * Math.cos(a) / 5, a * Math.sin(a) / 5], [-a * Math.cos(a) / 5, -a * Math.sin(a) / 5]]);
   return fromArrays({ xs, ys: Int32Array.from(xs, (_, i) => i % 2) });
 }
 

@@ -50,8 +50,8 @@ async function defaultOf(file: string, path: string): Promise<unknown> {
 
 /** Has Node load TypeScript from now on. Like a Node that can by itself, tsx leaves one copy of each module, ours included. */
 async function takeTypeScript(path: string): Promise<void> {
-  const tsx = await import('tsx/esm/api').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+  const tsx = await import('tsx/esm/api').catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
     return undefined;
   });
   if (tsx) tsx.register();
