@@ -32,7 +32,7 @@ export function withConfig(command: Command): Command {
     .addArgument(new Argument('[config]', `a .ts, .js or .json file (default: ${DEFAULTS[0]}, .js or .json)`))
     .addOption(
       new Option('--set <path=value>', 'change a value of the config; may be given again').argParser(
-        (text: string, before: string[] = []) => [...before, text],
+        (text: string, before: string[] | undefined) => [...(before ?? []), text],
       ),
     )
     .option('--engine <name>', 'compute with auto, node, webgpu, wasm or cpu; short for --set engine=NAME');
