@@ -16,8 +16,6 @@ export { train, type TrainOptions } from './trainer/train.js';
 // Config of the command line
 export { ConfigError } from './config/configError.js';
 export { defineConfig, type DataConfig, type RunConfig } from './config/runConfig.js';
-export type { FileData } from './config/fileData.js';
-export type { NamedOptimizer, ScheduleCall } from './config/optimizers.js';
 
 // Data
 export { batch, type BatchOptions } from './data/batch.js';
