@@ -14,7 +14,6 @@ export { suggestLearningRate } from './trainer/suggestLearningRate.js';
 export { train, type TrainOptions } from './trainer/train.js';
 
 // Config of the command line
-export { ConfigError } from './config/configError.js';
 export { defineConfig, type DataConfig, type RunConfig } from './config/runConfig.js';
 
 // Data

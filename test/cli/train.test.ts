@@ -119,7 +119,8 @@ describe('gradstream train', () => {
   it('goes on with --resume: the run that was never stopped, bit for bit', async () => {
     const whole = gradstream('train', at('line.json'), '--set', 'run=runs/whole');
     expect(await gradstream('train', at('line.json'), '--set', 'run=runs/parts', '--set', 'steps=7', '--resume')).toMatchObject({ code: 0 }); // prettier-ignore
-    const resumed = await gradstream('train', at('line.json'), '--set', 'run=runs/parts', '--resume');
+    const resumed = await gradstream('train', at('line.json'), '--set', 'run=runs/parts', '--resume', '--json');
+    expect(JSON.parse(resumed.stdout.split('\n')[0]!)).toMatchObject({ type: 'step', globalStep: 8 });
     expect(resumed.stderr).toMatch(/from step 7 on/);
     expect(resumed.code).toBe(0);
     await whole;
@@ -138,7 +139,9 @@ describe('gradstream train', () => {
     const events = stdout.trim().split('\n').map((text) => JSON.parse(text) as TrainingEvent); // prettier-ignore
     expect(events.slice(-2)).toMatchObject([{ type: 'checkpoint' }, { type: 'end', reason: 'until' }]);
     expect(events.length).toBeLessThan(60);
-    expect((await gradstream('train', at('slow.ts'), '--resume')).code).toBe(0);
+    const resumed = await gradstream('train', at('slow.ts'), '--resume', '--json');
+    expect(resumed.code).toBe(0);
+    expect((JSON.parse(resumed.stdout.split('\n')[0]!) as TrainingEvent).globalStep).toBeGreaterThan(3);
     expect((await whole).code).toBe(0);
     expect(weightsOf('slow')).toStrictEqual(weightsOf('unbroken'));
     expect(trained('slow')).toStrictEqual(trained('unbroken'));
