@@ -13,6 +13,9 @@ export { replay } from './trainer/replay.js';
 export { suggestLearningRate } from './trainer/suggestLearningRate.js';
 export { train, type TrainOptions } from './trainer/train.js';
 
+// Config of the command line
+export { defineConfig, type DataConfig, type RunConfig } from './config/runConfig.js';
+
 // Data
 export { batch, type BatchOptions } from './data/batch.js';
 export { csv, type CsvOptions } from './data/csv.js';
