@@ -31,13 +31,13 @@ export interface Sink<E> {
 
 /** What a sink does in one run, as Observables that complete when it is done with it, or fail with a {@link SinkError}. */
 export interface SinkWork<E> {
-  next(event: E): Observable<never>;
+  next(this: void, event: E): Observable<never>;
   /** Fails with the error of the run when the sink has taken it. */
-  error(error: unknown): Observable<never>;
-  complete(): Observable<never>;
-  dropped(count: number): Observable<never>;
+  error(this: void, error: unknown): Observable<never>;
+  complete(this: void): Observable<never>;
+  dropped(this: void, count: number): Observable<never>;
   /** To be called when the run is over, however it ended. */
-  release(): void;
+  release(this: void): void;
 }
 
 /** A sink in one run: its failures say what it was given, and it may take no longer than `timeoutMs` for anything. */
@@ -68,7 +68,7 @@ export function sinkWork<E extends object>(sink: Sink<E>, timeoutMs?: number): S
         done(() => 'the error of the run', () => sink.error?.(error)).pipe(
           catchError((failure: unknown) => throwError(() => new AggregateError([error, failure], messageOf(error)))),
         ), // prettier-ignore
-        throwError(() => error),
+        throwError(() => error as Error),
       );
     },
     complete: () => {

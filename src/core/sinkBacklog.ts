@@ -1,12 +1,12 @@
 /** Events that wait for a sink that is busy: all that are no steps, and so many of the newest steps. */
 export interface SinkBacklog<E> {
-  push(event: E): void;
-  shift(): E | undefined;
-  isEmpty(): boolean;
+  push(this: void, event: E): void;
+  shift(this: void): E | undefined;
+  isEmpty(this: void): boolean;
   /** Lets the oldest steps go until there are no more than may wait. */
-  trim(): void;
+  trim(this: void): void;
   /** How many were let go since this was last asked. */
-  takeDropped(): number;
+  takeDropped(this: void): number;
 }
 
 /** A backlog in which `capacity` steps may wait. As with `logEvery`, only steps are thinned out: the end, validations, checkpoints and changes are few. */

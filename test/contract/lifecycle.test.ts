@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import {
   concatMap,
   delay,
-  EMPTY,
   ignoreElements,
   lastValueFrom,
   of,
@@ -168,7 +167,7 @@ describe('C8: no tensor survives a run, however it ends', () => {
 });
 
 describe('C9: sinks never change a run', () => {
-  const weights = async (sinks: Sink<TrainingEvent>[], whenBusy: TeeOptions['whenBusy']) => {
+  const weights = async (sinks: Sink<TrainingEvent>[], whenBusy: NonNullable<TeeOptions['whenBusy']>) => {
     const own = line();
     await all(
       sinks.reduce(
@@ -181,7 +180,7 @@ describe('C9: sinks never change a run', () => {
     return read;
   };
 
-  it.each<[TeeOptions['whenBusy']]>([['wait'], ['drop'], ['latest'], [{ buffer: 2 }]])(
+  it.each<[NonNullable<TeeOptions['whenBusy']>]>([['wait'], ['drop'], ['latest'], [{ buffer: 2 }]])(
     'weights are bit-equal without sinks and with five slow ones (%j)',
     async (whenBusy) => {
       let [took, dropped, ended] = [0, 0, 0];

@@ -49,7 +49,7 @@ describe('tee', () => {
   it('tells the sink of an error, and ends the run with what a sink throws', () => {
     const told: unknown[] = [];
     throwError(() => 'broken')
-      .pipe(tee({ next: () => undefined, error: (e) => told.push(e) }))
+      .pipe(tee({ next: () => undefined, error: (e) => void told.push(e) }))
       .subscribe({ error: () => undefined });
     const source = new Subject<TrainingEvent>();
     let error: unknown;
@@ -132,7 +132,7 @@ function recorder(now: () => number): { log: string[]; sink: Required<Sink<Train
 }
 
 describe('tee that does not wait', () => {
-  it.each<[string, TeeOptions['whenBusy'], string[], string]>([
+  it.each<[string, NonNullable<TeeOptions['whenBusy']>, string[], string]>([
     ['drops steps', 'drop', ['0 1', '4 dropped 2', '4 V', '8 dropped 3', '8 E', '12 |'], '12V3-456E-----|'],
     [
       'keeps the newest step',
