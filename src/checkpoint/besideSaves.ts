@@ -34,11 +34,11 @@ export function besideSaves<T>(saves: Pick<Saves, 'idle' | 'saved$'>): OperatorF
           failure = { error };
           return concat(
             written(saves),
-            throwError(() => error),
+            throwError(() => error as Error),
           );
         }),
         alongside(saves.saved$),
-        catchError((error: unknown) => throwError(() => (failure ? both(failure.error, error) : error))),
+        catchError((error: unknown) => throwError(() => (failure ? both(failure.error, error) : error) as Error)),
       );
     });
 }

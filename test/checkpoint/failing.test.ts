@@ -20,7 +20,7 @@ const failingAfter = (count: number) =>
     yield* batchesOf(SIZES).slice(0, count);
     throw new Error('disk gone');
   };
-const start = (model: Line, source: () => Iterable<Batch>, more: Partial<TrainOptions> = {}) =>
+const start = (model: Line, source: (epoch: number) => Iterable<Batch>, more: Partial<TrainOptions> = {}) =>
   train(model, source, { loss: squaredError, optimizer: adam({ learningRate: 0.05 }), ...more });
 
 /** What is emitted in turn: '2' for a step, 'C2 steps' for a checkpoint, and what the error says. */
@@ -59,7 +59,10 @@ describe('a run whose source fails', () => {
   it('saves its last state, though nothing is due', async () => {
     const store = memoryStore();
     expect(await failing(3, 2, store)).toStrictEqual(['1', '2', '3', 'C2 steps', 'C3 end', disk(3)]);
-    expect(await latest(store)).toMatchObject({ globalStep: 3 });
+    expect(await latest(store)).toMatchObject({
+      globalStep: 3,
+      stages: { source: { data: { pass: 1, given: 3 } } },
+    });
   });
 
   it('saves what was due while the store was busy', async () => {
@@ -81,7 +84,7 @@ describe('a run whose source fails', () => {
     const store = memoryStore();
     const model = line();
     const source = (epoch: number) => (epoch === 2 ? failingAfter(0)() : batchesOf(SIZES));
-    const run$ = start(model, source as () => Iterable<Batch>, options).pipe(checkpointEvery(100, store));
+    const run$ = start(model, source, options).pipe(checkpointEvery(100, store));
     expect((await said(run$)).at(-1)).toBe(disk(4));
     const from = await latest(store);
     expect(from).toMatchObject({ globalStep: 1, microStep: 4 });
