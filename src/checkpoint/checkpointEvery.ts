@@ -19,7 +19,7 @@ import { nextTurn } from '../core/nextTurn.js';
 import { END, EPOCH_END, RUN, waitUntil, withEnds } from '../core/run.js';
 import { takesPart } from '../core/runState.js';
 import type { StepResult } from '../core/values.js';
-import { betterThan, checkBest, type Best, type BestOptions } from './best.js';
+import { betterThan, checkBest, type Best, type BestOptions } from './criterion.js';
 import { besideSaves, written } from './besideSaves.js';
 import { cadence, checkEvery, type Every } from './cadence.js';
 import { saves } from './saves.js';

@@ -1,6 +1,6 @@
+import { best } from '../checkpoint/best.js';
 import { fromFiles } from '../checkpoint/files.js';
 import { latest } from '../checkpoint/latest.js';
-
 import { assignArrays } from '../core/arrays.js';
 import { CheckpointError } from '../core/errors.js';
 import type { Model } from '../core/model.js';
@@ -15,26 +15,17 @@ import type { RunFolder } from './runFolder.js';
  * @throws {@link CheckpointError} (rejects), if there is no such checkpoint, or it is another model's.
  */
 export async function loadSaved(model: Model, { path, store }: RunFolder, which: string): Promise<number> {
-  const newest = await latest(store, { orPrevious: true });
-  if (!newest)
+  const names = await store.list();
+  if (names.length === 0)
     throw new CheckpointError(`${path} must hold a checkpoint, it has none: \`gradstream train\` makes them`);
-  const checkpoint = which === 'newest' ? newest : await named(newest, which);
+  const checkpoint = await saved();
+  if (!checkpoint) throw new CheckpointError(`${path} must hold the checkpoint '${which}', it has ${names.join(', ')}`);
   assignArrays(model, checkpoint.stages['model']?.arrays ?? {});
   return checkpoint.globalStep;
 
-  async function named(newest: Checkpoint, which: string): Promise<Checkpoint> {
-    const names = await store.list();
-    const name =
-      which === 'best' ? names.find((each) => Number(each.split('-')[0]) === bestStepIn(newest, path)) : which;
-    if (name !== undefined && names.includes(name)) return fromFiles(await store.load(name));
-    throw new CheckpointError(`${path} must hold the checkpoint '${which}', it has ${names.join(', ')}`);
+  async function saved(): Promise<Checkpoint | undefined> {
+    if (which === 'newest') return latest(store, { orPrevious: true });
+    if (which === 'best') return best(store, { orPrevious: true });
+    return names.includes(which) ? fromFiles(await store.load(which)) : undefined;
   }
-}
-
-/** After which step the best weights were saved, as `checkpointEvery` with `best` has kept it. */
-function bestStepIn({ stages }: Checkpoint, path: string): number {
-  for (const [stage, { data }] of Object.entries(stages))
-    if (stage.startsWith('checkpointEvery/') && typeof data === 'object' && data !== null && 'globalStep' in data)
-      return data.globalStep as number;
-  throw new CheckpointError(`${path}: the run must have kept its best; config: checkpoint.best`);
 }
