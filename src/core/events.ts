@@ -123,11 +123,4 @@ export type EndEvent = InRun & {
 
 /** What a run emits; an operator touches the kind it is about and passes the others through. */
 export type TrainingEvent =
-  | StepEvent
-  | ValidationEvent
-  | ChangeEvent
-  | CheckpointEvent
-  | HistogramEvent
-  | ImageEvent
-  | TextEvent
-  | EndEvent;
+  StepEvent | ValidationEvent | ChangeEvent | CheckpointEvent | HistogramEvent | ImageEvent | TextEvent | EndEvent;

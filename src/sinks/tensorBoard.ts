@@ -1,14 +1,8 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-
-import { asyncScheduler, type Subscription } from 'rxjs';
-
 import type { Sink } from '../../operators/tee.js';
-import { ArgumentError, messageOf } from '../core/errors.js';
+import { ArgumentError } from '../core/errors.js';
 import type { TrainingEvent } from '../core/events.js';
-import { eventFile, eventFiles, type EventFile } from './tensorBoard/eventFile.js';
-import { namedHyperParameters, sessionEnd, sessionStart, type HyperParameters } from './tensorBoard/hyperParameters.js';
-import { text, valuesOf } from './tensorBoard/values.js';
+import { namedHyperParameters, type HyperParameters } from './tensorBoard/hyperParameters.js';
+import { runFiles, type RunFiles } from './tensorBoard/runFiles.js';
 
 export type { HyperParameters } from './tensorBoard/hyperParameters.js';
 
@@ -19,9 +13,6 @@ export interface TensorBoardOptions {
   /** How long an event may wait until it is written, along with others, in milliseconds; 1000 unless given. At 0 each is written at once. */
   readonly flushMs?: number;
 }
-
-/** Written at once, however little time has passed. */
-const MOST_PENDING = 2 ** 20;
 
 /**
  * Writes a run as TensorBoard reads it: event files, one folder for training and one for validation.
@@ -41,8 +32,8 @@ const MOST_PENDING = 2 ** 20;
  * `--samples_per_plugin text=1000`.
  *
  * A run that goes on in the folder of another writes new files, which tell TensorBoard to forget what older ones hold from the first new step on: what is done
- * again is not shown twice. Lines are appended, so a process that is killed leaves a file that can be read but for what waited (`flushMs`), and perhaps a last
- * record that TensorBoard leaves out. What waits when a run is unsubscribed is written by a timer, which keeps the process alive until then.
+ * again is not shown twice. Records are appended, so a process that is killed leaves files that can be read, but for what waited (`flushMs`), and perhaps a last
+ * record that is cut off, which TensorBoard leaves out. However a run ends in a living process, all of it is written.
  *
  * **Cost**: some 10 µs an event, and a write each `flushMs`, for which training waits.
  *
@@ -67,18 +58,18 @@ export function tensorBoard(
   const named = namedHyperParameters(hyperParameters);
   let run: RunFiles | undefined;
 
-  const end = (how: 'success' | 'failure', error?: unknown): void => {
-    const ended = run;
+  const close: RunFiles['close'] = (...how) => {
+    const open = run;
     run = undefined;
-    ended?.end(how, error);
+    open?.close(...how);
   };
   return {
     next: (event) => {
-      if (run && event.type === 'step' && event.globalStep <= run.newest()) run = (run.flush(), undefined); // another run
-      run ??= openRun(folder, event, named, flushMs);
+      run ??= runFiles(folder, event, named, flushMs);
       run.write(event);
     },
-    error: (error) => end('failure', error),
-    complete: () => end('success'),
+    error: (error) => close('failure', error),
+    complete: () => close('success'),
+    unsubscribe: () => close(),
   };
 }

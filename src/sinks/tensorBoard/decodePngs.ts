@@ -27,7 +27,8 @@ export function decodePngs(urls: readonly string[], label: string): [Png, ...Png
 }
 
 function decodePng(url: unknown, label: string): Png {
-  const bytes = typeof url === 'string' && url.startsWith(HEAD) ? Buffer.from(url.slice(HEAD.length), 'base64') : undefined;
+  const bytes =
+    typeof url === 'string' && url.startsWith(HEAD) ? Buffer.from(url.slice(HEAD.length), 'base64') : undefined;
   if (!bytes || bytes.length < 24 || bytes.toString('latin1', 0, 8) !== SIGNATURE) {
     const received = typeof url === 'string' ? url.slice(0, 40) : typeof url;
     throw new ArgumentError(`${label} must be a PNG as a data URL (see pngImages), received ${received}`);
