@@ -20,11 +20,13 @@ export interface TensorBoardOptions {
  * TensorBoard is where people compare runs, and it needs no TensorFlow here: the files are written on every engine.
  *
  * ```text
- * runs/first/                     hyper-parameters, and how the run ended        tensorboard --logdir runs
- * runs/first/train/               loss, metrics, learningRate, gradientNorm, samplesPerSecond, ema/…; histograms, images, texts, events/…
- * runs/first/validation/          loss, metrics, ema/…
- * runs/first/validation-averaged/ the same, where averaged weights were validated
+ * runs/first/                      hyper-parameters, and how the run ended
+ * runs/first/train/                loss, metrics, learningRate, gradientNorm, samplesPerSecond, ema/…, weights/…, gradients/…, events/…
+ * runs/first/validation/           loss, metrics, ema/…
+ * runs/first/validation-averaged/  the same, where averaged weights were validated
  * ```
+ *
+ * Look at all runs with `tensorboard --logdir runs`; for a single run's own folder the HPARAMS tab knows no metrics.
  *
  * Tags are named alike in all folders, and steps are global steps, so that the chart of `loss` has training and validation on one axis. Losses of single
  * micro-batches are not written: TensorBoard's axis has whole numbers, so all of a window would stand on one step; `ema` has seen them all. What happens
@@ -32,8 +34,8 @@ export interface TensorBoardOptions {
  * `--samples_per_plugin text=1000`.
  *
  * A run that goes on in the folder of another writes new files, which tell TensorBoard to forget what older ones hold from the first new step on: what is done
- * again is not shown twice. Records are appended, so a process that is killed leaves files that can be read, but for what waited (`flushMs`), and perhaps a last
- * record that is cut off, which TensorBoard leaves out. However a run ends in a living process, all of it is written.
+ * again is not shown twice. Records are appended, so a process that is killed leaves files that can be read, but for what waited (`flushMs`; never
+ * beyond a checkpoint), and perhaps a last record that is cut off, which TensorBoard leaves out. However a run ends in a living process, all of it is written.
  *
  * **Cost**: some 10 µs an event, and a write each `flushMs`, for which training waits.
  *

@@ -2,6 +2,8 @@ import protobuf from 'protobufjs/light.js';
 
 const field = (type: string, id: number) => ({ type, id });
 const list = (type: string, id: number) => ({ rule: 'repeated', type, id });
+/** Of these fields one is given, and written also if it is 0, false or empty. */
+const oneof = (...names: string[]) => ({ oneofs: { value: { oneof: names } } });
 const packed = (type: string, id: number) => ({ ...list(type, id), options: { packed: true } });
 
 /**
@@ -21,6 +23,7 @@ const MESSAGES = {
   SessionLog: { fields: { status: field('int32', 1) } },
   Summary: { fields: { value: list('Value', 1) } },
   Value: {
+    ...oneof('simpleValue', 'histo', 'tensor'),
     fields: {
       tag: field('string', 1),
       simpleValue: field('float', 2),
@@ -59,7 +62,10 @@ const MESSAGES = {
       startTimeSecs: field('double', 5),
     },
   },
-  Hyper: { fields: { numberValue: field('double', 2), stringValue: field('string', 3), boolValue: field('bool', 4) } },
+  Hyper: {
+    ...oneof('numberValue', 'stringValue', 'boolValue'),
+    fields: { numberValue: field('double', 2), stringValue: field('string', 3), boolValue: field('bool', 4) },
+  },
   End: { fields: { status: field('int32', 1), endTimeSecs: field('double', 2) } },
 };
 

@@ -78,6 +78,8 @@ export function runFiles(
       newest = event.globalStep;
       const { run, values } = valuesOf(event) ?? {};
       if (run && values) add(run, event.globalStep, values);
+      // A run that goes on from it does not give again what came before.
+      if (event.type === 'checkpoint') flush(true);
     },
     close: (how, error) => {
       if (failed?.told) return;
