@@ -17,8 +17,9 @@ import { recordsOf, shownIn } from './eventFiles.js';
 import { freshFile } from './freshFile.js';
 import { anyRun, RUNS, shown, type Shown } from './shown.js';
 
-/** What Python's TensorBoard writes for the same (see tensorBoard.py): the version, a start at step 3, and the text. */
-const GOLDEN = '';
+/** What Python's TensorBoard writes for the same (protocol buffers and RecordWriter of tensorboard 2.21): the version, a start at step 3, and the text. */
+const GOLDEN =
+  'GAAAAAAAAACjf0siCQAAEACE19dBGg1icmFpbi5FdmVudDoy2trSMg8AAAAAAAAAbVMrCQkAABAAhNfXQRADOgIIAfUnQ4QsAAAAAAAAAPSuzEUJAAAQAITX10EQAyofCh0KA2EvYkIKCAcSAEIEKsOkKkoKCgYKBHRleHQgAqNp1tA=';
 
 /** Without what a run says of its failure, which no event does. */
 function withoutErrors(all: Shown): Shown {
