@@ -51,7 +51,7 @@ content = lambda tag: session.SummaryMetadata(tag).plugin_data.content
 hyper = metadata.parse_session_start_info_plugin_data(content(metadata.SESSION_START_INFO_TAG)).hparams
 value = lambda v: getattr(v, v.WhichOneof('kind'))
 end = metadata.parse_session_end_info_plugin_data(content(metadata.SESSION_END_INFO_TAG)).status
-print(json.dumps({'shown': {r: t for r in json.loads(sys.argv[2]) for t in [shown(r)] if t}, 'same': same,
+print(json.dumps({'shown': {r: t for r in json.loads(sys.argv[2]) if os.path.isdir(os.path.join(root, r)) for t in [shown(r)] if t}, 'same': same,
   'hyper': {k: value(v) for k, v in hyper.items()}, 'end': end}))`;
 
 /** JSON has no NaN. */
