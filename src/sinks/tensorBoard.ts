@@ -33,8 +33,8 @@ export interface TensorBoardOptions {
  * once (checkpoints, changes, skipped steps, the end) is text at its step. TensorBoard shows 10 of a tag's texts unless it is told
  * `--samples_per_plugin text=1000`.
  *
- * A run that goes on in the folder of another writes new files, which tell TensorBoard to forget what older ones hold from the first new step on: what is done
- * again is not shown twice. Records are appended, so a process that is killed leaves files that can be read, but for what waited (`flushMs`; never
+ * A run that goes on in the folder of another writes new files. What it gives again is taken out of the older ones first (those that are ours), and a TensorBoard
+ * that has read them is told to forget it, so nothing is shown twice. Records are appended, so a process that is killed leaves files that can be read, but for what waited (`flushMs`; never
  * beyond a checkpoint), and perhaps a last record that is cut off, which TensorBoard leaves out. However a run ends in a living process, all of it is written.
  *
  * **Cost**: some 10 µs an event, and a write each `flushMs`, for which training waits.

@@ -20,7 +20,7 @@ export function shownIn(folder: string, runs: readonly string[]): Shown {
   );
 }
 
-/** A run's files in the order of their names; a START forgets the steps from its own on, as TensorBoard does. */
+/** A run's files in the order of their names; a START forgets the steps from its own on, but of tensors none, as TensorBoard's EventAccumulator does. */
 function readRun(folder: string): Shown[string] {
   const tags: Shown[string] = {};
   if (!existsSync(folder)) return tags;
@@ -31,7 +31,7 @@ function readRun(folder: string): Shown[string] {
       const step = Number(event.get(2)?.[0] ?? 0n);
       if (event.has(7))
         Object.keys(tags).forEach((tag) => {
-          tags[tag] = tags[tag]!.filter(([at]) => at < step);
+          tags[tag] = tags[tag]!.filter(([at, value]) => at < step || Array.isArray(value));
           if (tags[tag].length === 0) delete tags[tag];
         });
       for (const summary of event.get(5) ?? []) {

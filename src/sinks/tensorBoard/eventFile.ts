@@ -23,7 +23,8 @@ export interface EventFile {
 /**
  * A new file beside those that are in a run's folder already, which it goes on from at step `begin`.
  *
- * TensorBoard forgets the steps from `begin` on that older files hold: those of a run that has gone on without a checkpoint, and was killed.
+ * A TensorBoard that runs already, and one that reads files of other writers, forgets the steps from `begin` on that older files hold; of text and images
+ * TensorBoard's readers for Python forget nothing.
  *
  * @param nowMs - The time, since 1970.
  */

@@ -20,6 +20,10 @@ const MESSAGES = {
       sessionLog: field('SessionLog', 7),
     },
   },
+  /** Of an event, where it stands. */
+  Place: { fields: { step: field('int64', 2), summary: field('Tags', 5) } },
+  Tags: { fields: { value: list('Tag', 1) } },
+  Tag: { fields: { tag: field('string', 1) } },
   SessionLog: { fields: { status: field('int32', 1) } },
   Summary: { fields: { value: list('Value', 1) } },
   Value: {
@@ -70,7 +74,11 @@ const MESSAGES = {
 };
 
 const root = protobuf.Root.fromJSON({ nested: MESSAGES });
-const [Event, HParams] = [root.lookupType('Event'), root.lookupType('HParams')];
+const [Event, Place, HParams] = ['Event', 'Place', 'HParams'].map((name) => root.lookupType(name)) as [
+  protobuf.Type,
+  protobuf.Type,
+  protobuf.Type,
+];
 
 /** A tensor of strings, as bytes, or of floats. */
 export interface TensorMessage {
@@ -112,4 +120,13 @@ export function encodeEvent(event: EventMessage): Uint8Array {
 
 export function encodeHParams(message: HParamsMessage): Uint8Array {
   return HParams.encode(message).finish();
+}
+
+/** The step of an event, and its first tag, if it has one. */
+export function placeOf(event: Uint8Array): { readonly step: number; readonly tag: string | undefined } {
+  const place = Place.toObject(Place.decode(event), { longs: Number }) as {
+    step?: number;
+    summary?: { value?: { tag: string }[] };
+  };
+  return { step: place.step ?? 0, tag: place.summary?.value?.[0]?.tag };
 }

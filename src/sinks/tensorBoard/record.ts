@@ -18,6 +18,25 @@ export function record(data: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** The records of a file, up to the first that is cut off or not as it was written; what is behind it nobody reads either. */
+export function wholeRecords(file: Uint8Array): Uint8Array[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.length);
+  const records: Uint8Array[] = [];
+  for (let at = 0, end = 0; at + 12 <= file.length; at = end) {
+    end = at + Number(view.getBigUint64(at, true)) + 16;
+    if (end > file.length) break;
+    const bytes = file.subarray(at, end);
+    if (Buffer.compare(bytes, record(dataOf(bytes))) !== 0) break;
+    records.push(bytes);
+  }
+  return records;
+}
+
+/** What is in a record. */
+export function dataOf(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(12, -4);
+}
+
 function maskedCrc(data: Uint8Array): number {
   const sum = new DataView(crc.init().update(data).digest('binary').buffer).getUint32(0);
   return (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0;

@@ -5,10 +5,12 @@ import { asyncScheduler, type Subscription } from 'rxjs';
 
 import { messageOf } from '../../core/errors.js';
 import type { TrainingEvent } from '../../core/events.js';
+import { comesBefore } from '../comesBefore.js';
 import { eventFile, eventFiles, type EventFile } from './eventFile.js';
 import { sessionEnd, sessionStart } from './hyperParameters.js';
+import { keepRecords } from './keepRecords.js';
 import type { ValueMessage } from './messages.js';
-import { text, valuesOf } from './values.js';
+import { kindOf, text, valuesOf } from './values.js';
 
 /** Written at once, however little time has passed. */
 const MOST_PENDING = 2 ** 20;
@@ -37,7 +39,7 @@ export function runFiles(
   const now = (): number => asyncScheduler.now();
 
   const fileOf = (run: string): EventFile => {
-    const begin = first.globalStep + (LAST.includes(first.type) && run !== first.type ? 1 : 0);
+    const begin = first.globalStep + (LAST.includes(first.type) && !run.startsWith(first.type) ? 1 : 0);
     const known = files.get(run) ?? eventFile(join(folder, run), begin, now);
     files.set(run, known);
     return known;
@@ -66,10 +68,15 @@ export function runFiles(
     else timer ??= asyncScheduler.schedule(() => flush(false), flushMs); // a failure then is told with the next event
   };
 
-  // Older files are to be forgotten from here on, also if nothing new comes in a folder before the next validation.
-  ['train', 'validation', 'validation-averaged']
-    .filter((run) => eventFiles(join(folder, run)).length > 0)
-    .forEach(fileOf);
+  // What this run gives again goes from older files, also if nothing new comes in a folder before the next validation.
+  const before = comesBefore(first);
+  ['train', 'validation', 'validation-averaged'].forEach((run) => {
+    const older = join(folder, run);
+    eventFiles(older, true).forEach((name) =>
+      keepRecords(join(older, name), (globalStep, tag) => before({ type: kindOf(run, tag), globalStep })),
+    );
+    if (eventFiles(older).length > 0) fileOf(run);
+  });
   // TensorBoard takes the first word on how a session ended: this run's is to be the only one.
   eventFiles(folder, true).forEach((name) => rmSync(join(folder, name)));
   if (hyperParameters.length > 0) add('', 0, [sessionStart(hyperParameters, now() / 1000)]);

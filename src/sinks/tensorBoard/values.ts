@@ -48,6 +48,12 @@ export function valuesOf(event: TrainingEvent): Written | undefined {
   }
 }
 
+/** What kind of event a tag of a run has been written for; of those that are numbers and histograms of a step, `step`. */
+export function kindOf(run: string, tag: string): TrainingEvent['type'] {
+  if (run !== 'train') return 'validation';
+  return tag === 'events/checkpoint' ? 'checkpoint' : tag === 'events/end' ? 'end' : 'step';
+}
+
 /** Markdown, shown at its step. */
 export function text(tag: string, markdown: string): ValueMessage {
   return strings(tag, 'text', [new TextEncoder().encode(markdown)], []);
