@@ -24,7 +24,7 @@ import type { GradientStep } from '../src/core/values.js';
  * `train` and `trainStep` take this as their `reduce`, which takes the window's mean out and back at each step. Training waits while they are read. Numbers that
  * are not finite are counted apart.
  *
- * **Cost**: one device read of all gradients, and two passes over them, per `every` steps; some 10 ms for a million. As `reduce` of a compiled step, besides, two copies of
+ * **Cost**: one device read of all gradients, and two passes over them, per `every` steps; 12 ms for a million, measured in Node. As `reduce` of a compiled step, besides, two copies of
  * the gradients at every step. **Memory**: a copy of the gradients on the host.
  * **Ownership**: hands the steps on as they are.
  *

@@ -27,7 +27,7 @@ import { flatten } from '../src/core/weights.js';
  * smallest number to the largest; numbers that are not finite are counted apart. Training waits while the weights are read. Works on steps before and behind
  * `readback`, as long as the weights are still those of the step.
  *
- * **Cost**: one device read of all weights, and two passes over them; some 10 ms for a million. **Memory**: two copies of the weights, one of them on the host.
+ * **Cost**: one device read of all weights, and two passes over them; 12 ms for a million, measured in Node. **Memory**: two copies of the weights, one of them on the host.
  * **Ownership**: hands the steps on as they are.
  *
  * @example

@@ -16,6 +16,7 @@ import type { HistogramEvent, StepEvent, TrainingEvent } from '../../src/core/ev
 import { fromPull } from '../../src/core/fromPull.js';
 import { RUN } from '../../src/core/run.js';
 import { bindTensors, tensors, type Tensors } from '../../src/core/tensors.js';
+import type { GradientStep } from '../../src/core/values.js';
 import { sgd } from '../../src/optim/sgd.js';
 import { gradientStep, stepEvent } from '../../src/testing/steps.js';
 import { train } from '../../src/trainer/train.js';
@@ -104,7 +105,7 @@ describe('weightHistograms', () => {
       const at = (globalStep: number) => ({ ...stepEvent(globalStep), [RUN]: { model: own } });
       const source = m.cold('  1-2------3|', { 1: at(1), 2: at(2), 3: at(3) });
       const expected = m.cold('1-2--(WB)3|', { 1: 'step', 2: 'step', 3: 'step', W: 'histogram', B: 'histogram' });
-      m.expect(source.pipe(weightHistograms(2), map(({ type }) => type))).toBeObservable(expected); // prettier-ignore
+      m.expect(source.pipe(weightHistograms(2), map(({ type }): string => type))).toBeObservable(expected); // prettier-ignore
       m.flush();
       own.dispose();
     }),
@@ -137,13 +138,13 @@ describe('weightHistograms', () => {
 describe('gradientHistograms', () => {
   it('is of the mean gradients of the window that makes the step, as events behind it', async () => {
     const gradients: number[][] = [];
-    const spy = tap<{ gradients: tf.Tensor1D }>((step) => gradients.push([...step.gradients.dataSync()]));
-    const events = await lastValueFrom(
+    const spy = tap((step: GradientStep) => gradients.push([...step.gradients.dataSync()]));
+    const events: TrainingEvent[] = await lastValueFrom(
       fromPull(batchesOf([3, 3, 3, 3])).pipe(
         forward(model, squaredError),
         backward(),
         accumulate(2),
-        spy as never,
+        spy,
         gradientHistograms(2),
         clipByGlobalNorm(0.001),
         optimizerStep(sgd({ learningRate: 0.1 })),

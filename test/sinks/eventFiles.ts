@@ -22,7 +22,7 @@ export function shownIn(folder: string, runs: readonly string[]): Shown {
 
 /** A run's files in the order of their names; a START forgets the steps from its own on, but of tensors none, as TensorBoard's EventAccumulator does. */
 function readRun(folder: string): Shown[string] {
-  const tags: Shown[string] = {};
+  let tags: Shown[string] = {};
   if (!existsSync(folder)) return tags;
   const names = readdirSync(folder).filter((name) => name.includes('tfevents'));
   for (const name of names.sort()) {
@@ -30,10 +30,11 @@ function readRun(folder: string): Shown[string] {
       const event = fieldsOf(bytes);
       const step = Number(event.get(2)?.[0] ?? 0n);
       if (event.has(7))
-        Object.keys(tags).forEach((tag) => {
-          tags[tag] = tags[tag]!.filter(([at, value]) => at < step || Array.isArray(value));
-          if (tags[tag].length === 0) delete tags[tag];
-        });
+        tags = Object.fromEntries(
+          Object.entries(tags)
+            .map(([tag, all]) => [tag, all.filter(([at, value]) => at < step || Array.isArray(value))] as const)
+            .filter(([, all]) => all.length > 0),
+        );
       for (const summary of event.get(5) ?? []) {
         for (const each of fieldsOf(summary as Uint8Array).get(1) ?? []) {
           const value = fieldsOf(each as Uint8Array);

@@ -22,12 +22,12 @@ export function record(data: Uint8Array): Uint8Array {
 export function wholeRecords(file: Uint8Array): Uint8Array[] {
   const view = new DataView(file.buffer, file.byteOffset, file.length);
   const records: Uint8Array[] = [];
-  for (let at = 0, end = 0; at + 12 <= file.length; at = end) {
-    end = at + Number(view.getBigUint64(at, true)) + 16;
-    if (end > file.length) break;
+  for (let at = 0; at + 12 <= file.length;) {
+    const end = at + Number(view.getBigUint64(at, true)) + 16;
     const bytes = file.subarray(at, end);
-    if (Buffer.compare(bytes, record(dataOf(bytes))) !== 0) break;
+    if (end > file.length || Buffer.compare(bytes, record(dataOf(bytes))) !== 0) break;
     records.push(bytes);
+    at = end;
   }
   return records;
 }
