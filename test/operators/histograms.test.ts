@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { BehaviorSubject, defer, delay, lastValueFrom, map, NEVER, of, tap, toArray } from 'rxjs';
+import { BehaviorSubject, defer, delay, lastValueFrom, map, NEVER, of, tap, toArray, type MonoTypeOperatorFunction } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { accumulate } from '../../operators/accumulate.js';
@@ -144,7 +144,7 @@ describe('gradientHistograms', () => {
         forward(model, squaredError),
         backward(),
         accumulate(2),
-        spy,
+        spy as MonoTypeOperatorFunction<GradientStep>,
         gradientHistograms(2),
         clipByGlobalNorm(0.001),
         optimizerStep(sgd({ learningRate: 0.1 })),

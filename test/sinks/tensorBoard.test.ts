@@ -135,6 +135,7 @@ describe('tensorBoard', () => {
 
     const { train, validation } = shownIn(folder, RUNS);
     expect(train!['loss']).toHaveLength(2);
+    expect(train!['events/end']).toHaveLength(1);
     expect(validation!['loss']).toHaveLength(1);
   });
 

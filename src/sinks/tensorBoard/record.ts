@@ -25,7 +25,7 @@ export function wholeRecords(file: Uint8Array): Uint8Array[] {
   for (let at = 0; at + 12 <= file.length;) {
     const end = at + Number(view.getBigUint64(at, true)) + 16;
     const bytes = file.subarray(at, end);
-    if (end > file.length || Buffer.compare(bytes, record(dataOf(bytes))) !== 0) break;
+    if (Buffer.compare(bytes, record(dataOf(bytes))) !== 0) break;
     records.push(bytes);
     at = end;
   }
