@@ -1,5 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
-import { BehaviorSubject, defer, delay, lastValueFrom, map, NEVER, of, tap, toArray, type MonoTypeOperatorFunction } from 'rxjs';
+import {
+  BehaviorSubject,
+  defer,
+  delay,
+  lastValueFrom,
+  map,
+  NEVER,
+  of,
+  tap,
+  toArray,
+  type MonoTypeOperatorFunction,
+} from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { accumulate } from '../../operators/accumulate.js';
