@@ -39,12 +39,14 @@ export { forward, type ForwardOptions } from '../operators/forward.js';
 export { retryWithSmallerBatches } from '../operators/retryWithSmallerBatches.js';
 export { backward } from '../operators/backward.js';
 export { accumulate, type AccumulateOptions } from '../operators/accumulate.js';
+export { gradientHistograms } from '../operators/gradientHistograms.js';
 export { skipNonFinite, type SkipNonFiniteOptions } from '../operators/skipNonFinite.js';
 export { clipByGlobalNorm } from '../operators/clipByGlobalNorm.js';
 export { clipByValue } from '../operators/clipByValue.js';
 export { optimizerStep } from '../operators/optimizerStep.js';
 export { trainStep, type TrainStepOptions } from '../operators/trainStep.js';
 export { averageWeights, type AverageWeightsOptions } from '../operators/averageWeights.js';
+export { weightHistograms } from '../operators/weightHistograms.js';
 export { validateEvery } from '../operators/validateEvery.js';
 export { readback, type ReadbackOptions } from '../operators/readback.js';
 export { changes } from '../operators/changes.js';
@@ -101,11 +103,15 @@ export type {
   ChangeEvent,
   CheckpointEvent,
   EndEvent,
+  HistogramEvent,
+  ImageEvent,
   MicroBatchValues,
   StepEvent,
+  TextEvent,
   TrainingEvent,
   ValidationEvent,
 } from './core/events.js';
+export type { Histogram } from './core/histogram.js';
 export type { Evaluation, EvaluationSource } from './core/evaluateBatches.js';
 export type { Live, Schedule } from './core/live.js';
 export type { LossFunction } from './core/loss.js';

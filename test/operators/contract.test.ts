@@ -92,6 +92,11 @@ const cases: Record<string, Case> = {
     needs: 2,
     throwing: () => operators.accumulate(boom),
   },
+  gradientHistograms: {
+    operator: () => operators.gradientHistograms(2),
+    value: (n) => gradientStep({ globalStep: n }),
+    throwing: () => operators.gradientHistograms(boom),
+  },
   skipNonFinite: { operator: () => operators.skipNonFinite(), value: () => gradientStep() },
   clipByGlobalNorm: {
     operator: () => operators.clipByGlobalNorm(1),
@@ -125,6 +130,11 @@ const cases: Record<string, Case> = {
     operator: () => operators.validateEvery(1000, NEVER),
     value: (n) => stepResult({ globalStep: n + 1 }),
     throwing: () => operators.validateEvery(boom, NEVER),
+  },
+  weightHistograms: {
+    operator: () => operators.weightHistograms(1000),
+    value: (n) => stepResult({ weights, globalStep: n + 1 }),
+    throwing: () => operators.weightHistograms(boom),
   },
   averageWeights: {
     operator: () => operators.averageWeights({ decay: 0.5 }),
