@@ -137,7 +137,10 @@ export function fromPull<T extends object>(
       if (isClosed()) return;
       await end();
       take(); // whoever waits gets what is held at the end
-      if (failure) { fail(failure.error); return; }
+      if (failure) {
+        fail(failure.error);
+        return;
+      }
       if (areClosed()) await paused();
       subscriber.complete();
     };
