@@ -13,6 +13,7 @@ it.each([
   'gradstream/checkpoint/s3',
   'gradstream/sinks',
   'gradstream/sinks/node',
+  'gradstream/sinks/prometheus',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {
   expect(Object.keys((await import(entry)) as object).sort()).toMatchSnapshot();
