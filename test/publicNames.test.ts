@@ -13,6 +13,7 @@ it.each([
   'gradstream/checkpoint/s3',
   'gradstream/sinks',
   'gradstream/sinks/node',
+  'gradstream/sinks/prometheus',
   'gradstream/sinks/tensorboard',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {
