@@ -27,7 +27,8 @@ beforeAll(() => {
   tarballName = tarball.filename;
   packed = tarball.files.map(({ path }) => path);
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-  run(`npm install --prefer-offline --no-audit --no-fund ./${tarball.filename}`);
+  // With the optional peers that an entry cannot be loaded without.
+  run(`npm install --prefer-offline --no-audit --no-fund ./${tarball.filename} prom-client@^15`);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -12,7 +12,7 @@ import type { Expected } from './recordProgram.js';
 import { SUM, type StepGraph } from './stepGraph.js';
 
 /** How far a compiled step may be from the eager one, as a share of the largest number of its kind (DECISIONS.md). */
-const TOLERANCE = 1e-4;
+const TOLERANCE = 1e-3;
 /** A gradient this much smaller than the largest is held against that, and a metric this much smaller than the loss: at 1e-6 of it, float32 rounds. */
 const SMALL = 1e-2;
 const RATE_OF_CHECK = 2 ** -10;
