@@ -98,19 +98,8 @@ export { sgd, type SgdOptions } from './optim/sgd.js';
 export type { Batch, BatchValue, BatchValues, NdArray } from './core/batch.js';
 export type { Duration } from './core/duration.js';
 export type { EndReason } from './core/endReason.js';
-export type {
-  Change,
-  ChangeEvent,
-  CheckpointEvent,
-  EndEvent,
-  HistogramEvent,
-  ImageEvent,
-  MicroBatchValues,
-  StepEvent,
-  TextEvent,
-  TrainingEvent,
-  ValidationEvent,
-} from './core/events.js';
+export type { Change, ChangeEvent, CheckpointEvent, EndEvent, MicroBatchValues, StepEvent } from './core/events.js';
+export type { HistogramEvent, ImageEvent, TextEvent, TrainingEvent, ValidationEvent } from './core/events.js';
 export type { Histogram } from './core/histogram.js';
 export type { Evaluation, EvaluationSource } from './core/evaluateBatches.js';
 export type { Live, Schedule } from './core/live.js';

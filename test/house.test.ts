@@ -18,8 +18,8 @@ describe('the house', () => {
     expect(ours.sort()).toStrictEqual(['examples', 'operators', 'src', 'test']);
   });
 
-  it('has no file of more than 120 lines of code, lists of names aside', () => {
-    const files = ['operators', 'src'].flatMap(filesIn).filter((file) => !file.endsWith('/index.ts'));
+  it('has no file of more than 120 lines of code', () => {
+    const files = ['operators', 'src'].flatMap(filesIn);
     const long = files.filter((file) => codeLines(readFileSync(root + file, 'utf8')) > 120);
 
     expect(long).toStrictEqual([]);
