@@ -1,14 +1,14 @@
-import { concat, defer, finalize, from, mergeMap, of, type Observable, type OperatorFunction } from 'rxjs';
+import { defer, finalize, mergeMap, type Observable, type OperatorFunction } from 'rxjs';
 
-import { changeEvents } from '../src/core/changes.js';
-import { assertPositiveInteger, StaleStepError } from '../src/core/errors.js';
+import { behindEvery } from '../src/core/behindEvery.js';
+import { StaleStepError } from '../src/core/errors.js';
 import type { HistogramEvent, TrainingEvent } from '../src/core/events.js';
 import { floatSlots, floatVariables } from '../src/core/floatVariables.js';
 import { histogramEvents } from '../src/core/histogramEvents.js';
-import { checkLive, liveValue, type ChangeOf, type Live, type Schedule } from '../src/core/live.js';
+import type { ChangeOf, Live, Schedule } from '../src/core/live.js';
 import type { Passed } from '../src/core/passed.js';
 import { readHistograms } from '../src/core/readHistograms.js';
-import { RUN, waitMap } from '../src/core/run.js';
+import { RUN } from '../src/core/run.js';
 import type { StepResult } from '../src/core/values.js';
 import { flatten } from '../src/core/weights.js';
 
@@ -43,22 +43,7 @@ import { flatten } from '../src/core/weights.js';
 export function weightHistograms<T extends StepResult | TrainingEvent, N extends Live = number | Schedule>(
   every: N,
 ): OperatorFunction<T, Passed<T> | HistogramEvent | ChangeOf<N>> {
-  const label = 'weightHistograms: every';
-  checkLive(every, label, assertPositiveInteger);
-
-  return (source) =>
-    defer(() => {
-      const cadence = liveValue(every, 'weightHistograms', label, assertPositiveInteger);
-      return source.pipe(
-        cadence.whileRunning(),
-        waitMap((step) => {
-          if ('type' in step && step.type !== 'step') return of(step);
-          const steps = cadence.at(step.globalStep);
-          const told = [...(changeEvents(step, cadence.apply(steps)) as ChangeOf<N>[]), step];
-          return step.globalStep % steps === 0 ? concat(from(told), histograms(step)) : from(told);
-        }),
-      );
-    });
+  return behindEvery<T, HistogramEvent, N>('weightHistograms', every, histograms);
 }
 
 /** Copies the weights at once, so that what is read are those of the step whatever comes meanwhile. */

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import { lastValueFrom } from 'rxjs';
 
+import { numbers } from '../sinks/numbers.js';
 import { evaluate } from '../trainer/evaluate.js';
 import { EXIT_HELP } from './exitCodes.js';
 import { print, shownPath } from './output.js';
-import { numbers } from './summary.js';
 import { withTrained, withTrainedModel, type TrainedFlags } from './trained.js';
 
 const HELP = `

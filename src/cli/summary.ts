@@ -1,4 +1,6 @@
 import type { TrainingEvent } from '../core/events.js';
+import { prefixed } from '../sinks/eventRow.js';
+import { numbers } from '../sinks/numbers.js';
 
 /** The last of what a run has said, by kind. */
 export type LastEvents = { readonly [K in TrainingEvent['type']]?: Extract<TrainingEvent, { type: K }> };
@@ -10,7 +12,7 @@ export function summary({ step, validation, checkpoint, end }: LastEvents, run: 
   const lines = [
     ['run', run],
     ['steps', `${globalStep}, in epoch ${epoch}${why === undefined ? '' : `; ended by ${why}`}`],
-    ['loss', step && numbers({ loss: step.loss, ...step.metrics, ...averages(step.ema) })],
+    ['loss', step && numbers({ loss: step.loss, ...step.metrics, ...prefixed('ema.', step.ema) })],
     [
       'validation',
       validation && `${numbers({ loss: validation.loss, ...validation.metrics })}  at step ${validation.globalStep}`,
@@ -18,15 +20,4 @@ export function summary({ step, validation, checkpoint, end }: LastEvents, run: 
     ['checkpoint', checkpoint && `${checkpoint.name}${checkpoint.best ? ', the best' : ''}`],
   ];
   return lines.flatMap(([name, said]) => (said ? [`${name!.padEnd(12)}${said}`] : [])).join('\n');
-}
-
-/** Numbers with their names, in one line. */
-export function numbers(values: Readonly<Record<string, number>>): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name} ${value.toPrecision(4)}`)
-    .join('  ');
-}
-
-function averages(ema: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(ema).map(([name, value]) => [`ema.${name}`, value]));
 }

@@ -13,7 +13,7 @@ import { buildModel } from '../config/buildModel.js';
 import { hyperParameters } from '../config/hyperParameters.js';
 import type { Plan } from '../config/parseConfig.js';
 import { runEvents } from '../config/runEvents.js';
-import { openRunFolder, type Former } from '../config/runFolder.js';
+import { assertFree, openRunFolder, type Former } from '../config/runFolder.js';
 import { engine } from '../engine/engine.js';
 import { progressBar } from '../sinks/progressBar.js';
 import { configured, withConfig, type ConfigFlags, type Configured } from './configOptions.js';
@@ -74,11 +74,13 @@ function fast({ epochs: _, ...plan }: Plan): Plan {
 
 async function trainIn({ plan, config, folder, runPath }: Configured, flags: TrainFlags): Promise<void> {
   const former: Former = flags.resume ? 'resume' : flags.overwrite ? 'overwrite' : 'refuse';
-  const runFolder = await openRunFolder(runPath, former, hyperParameters(config));
+  await assertFree(runPath, former); // before anything that takes long
   const { tf, name, about, close } = await engine(plan.engine);
   try {
-    const from = await latest(runFolder.store, { orPrevious: true });
     const model = await buildModel(plan.model, tf, folder);
+    // A former run is not touched before all is there that takes its place.
+    const runFolder = await openRunFolder(runPath, former, hyperParameters(config));
+    const from = await latest(runFolder.store, { orPrevious: true });
     const shown = flags.fastDevRun ? 'nowhere, a trial run' : shownPath(runPath);
     say(`${shown}  on ${name}: ${about}${from ? `  from step ${from.globalStep} on` : ''}`);
 

@@ -24,22 +24,21 @@ export function runFolder(path: string): RunFolder {
   return { path, events: join(path, EVENTS), store: fileStore(join(path, CHECKPOINTS)) };
 }
 
-/**
- * Makes a run's folder and keeps the run's hyper-parameters in it.
- *
- * @throws {@link ConfigError} (rejects), if another run is there and nothing was said of it.
- */
-export async function openRunFolder(path: string, former: Former, hyperParameters: unknown): Promise<RunFolder> {
-  const folder = runFolder(path);
+/** @throws {@link ConfigError} (rejects), if another run is in the folder and nothing was said of it. */
+export async function assertFree(path: string, former: Former): Promise<void> {
   const saved = await readdir(join(path, CHECKPOINTS)).catch(() => []);
-  if (former === 'refuse' && (existsSync(folder.events) || saved.length > 0))
+  if (former === 'refuse' && (existsSync(join(path, EVENTS)) || saved.length > 0))
     throw new ConfigError(
       `${path} holds a run already: --resume goes on with it, --overwrite starts over, --set run=FOLDER takes another folder`,
     );
+}
+
+/** Makes a run's folder and keeps the run's hyper-parameters in it; what it holds already goes first, if it is to be overwritten. */
+export async function openRunFolder(path: string, former: Former, hyperParameters: unknown): Promise<RunFolder> {
   // Nothing but what a run has written: the folder may be anybody's.
   if (former === 'overwrite')
     for (const name of [CONFIG, EVENTS, CHECKPOINTS]) await rm(join(path, name), { recursive: true, force: true });
   await mkdir(path, { recursive: true });
   await writeFile(join(path, CONFIG), `${JSON.stringify(hyperParameters, null, 2)}\n`);
-  return folder;
+  return runFolder(path);
 }

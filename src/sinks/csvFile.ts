@@ -5,6 +5,7 @@ import { stringify } from 'csv-stringify/browser/esm/sync';
 
 import type { Sink } from '../../operators/tee.js';
 import type { TrainingEvent } from '../core/events.js';
+import { comesBefore } from './comesBefore.js';
 import { eventRow } from './eventRow.js';
 import { tableRows, type Cells } from './tableRows.js';
 
@@ -52,7 +53,8 @@ export function csvFile(path: string): Sink<TrainingEvent> {
     next: (event) => {
       const row = eventRow(event);
       if (!row) return;
-      table ??= opened(path, (step) => step < event.globalStep || (step === event.globalStep && event.type !== 'step'));
+      const before = comesBefore(event);
+      table ??= opened(path, (globalStep) => before({ type: 'step', globalStep }));
       if (Object.keys(row).some((name) => !table!.columns.includes(name))) {
         close();
         table = opened(path, () => true, Object.keys(row));

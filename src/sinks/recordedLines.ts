@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-import { messageOf } from '../core/errors.js';
 import type { TrainingEvent } from '../core/events.js';
 import { SinkError } from '../core/sinkError.js';
-import { recordedEvent } from '../trainer/recordedEvent.js';
+import { recordedLine } from '../trainer/recordedLine.js';
 
 /** How every line of a recording begins: what a first line that is torn may be. */
 const BEGINS = '{"';
@@ -14,21 +13,16 @@ export function recordedLines(path: string, keeps: (event: TrainingEvent) => boo
   const kept: string[] = [];
   for (const [i, line] of lines.entries()) {
     if (line.trim() === '') continue;
-    const refused = (problem: string, options?: ErrorOptions): SinkError =>
-      new SinkError(
+    const event = recordedLine(line);
+    if ('problem' in event) {
+      const { problem, ...options } = event;
+      const isTorn = 'cause' in options && i === lines.length - 1;
+      if (isTorn && (line.startsWith(BEGINS) || BEGINS.startsWith(line))) continue;
+      throw new SinkError(
         `jsonlFile: every line of ${path} must be an event, line ${i + 1} is not: ${problem}; mend the file, or record to another`,
         options,
       );
-    let json: unknown;
-    try {
-      json = JSON.parse(line);
-    } catch (cause) {
-      const isTorn = i === lines.length - 1 && (line.startsWith(BEGINS) || BEGINS.startsWith(line));
-      if (isTorn) continue;
-      throw refused(messageOf(cause), { cause });
     }
-    const event = recordedEvent(json);
-    if ('problem' in event) throw refused(event.problem);
     if (keeps(event)) kept.push(`${line}\n`);
   }
   return kept;

@@ -92,8 +92,9 @@ describe('gradstream train', () => {
     expect(JSON.parse(readFileSync(at('runs/line/config.json'), 'utf8'))).toStrictEqual(line);
     expect(eventsOf('line').map(({ type }) => type).join(' ')).toBe(`${'step '.repeat(5)}validation ${'step '.repeat(5)}validation step step checkpoint end`); // prettier-ignore
 
-    const [again, evaluated, predicted, table, csv, chart] = await Promise.all([
+    const [again, spared, evaluated, predicted, table, csv, chart] = await Promise.all([
       gradstream('train', at('line.json')),
+      gradstream('train', at('line.json'), '--overwrite', '--set', 'model=none.json'),
       gradstream('evaluate', at('line.json'), '--json'),
       gradstream('predict', at('line.json')),
       gradstream('logs', at('runs/line'), '--alpha', '0.5', '--every', '5'),
@@ -102,6 +103,8 @@ describe('gradstream train', () => {
     ]);
     expect(again).toMatchObject({ code: 2, stdout: '' });
     expect(again.stderr).toMatch(/holds a run already: --resume/);
+    expect(spared).toMatchObject({ code: 2, stdout: '' });
+    expect(eventsOf('line')).toHaveLength(16); // nothing of it goes for a run that cannot begin
     const { loss, metrics, samples, globalStep } = JSON.parse(evaluated.stdout) as never;
     expect({ samples, globalStep }).toStrictEqual({ samples: 18, globalStep: 12 });
     const predictions = predicted.stdout.trim().split('\n').map((text) => (JSON.parse(text) as number[])[0]!); // prettier-ignore

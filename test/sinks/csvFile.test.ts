@@ -102,6 +102,14 @@ describe('csvFile, where there is a file', () => {
     );
   });
 
+  it('fills a row anew that becomes shorter, and leaves nothing of it behind', async () => {
+    const path = fileOf('');
+    const events = [stepEvent(1, { loss: 0.123456 }), stepEvent(1, { loss: 1 })];
+    await lastValueFrom(from(events).pipe(tee(csvFile(path))));
+
+    expect(readFileSync(path, 'utf8')).toBe(HEADER + rowOf(1));
+  });
+
   it.each([
     ['another table', 'name,age\nAda,36\n', 'must be the table of a run'],
     ['a text', 'my thesis, the only copy', 'must be the table of a run'],
