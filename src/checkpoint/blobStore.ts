@@ -2,14 +2,14 @@ import * as v from 'valibot';
 
 import { CheckpointError } from '../core/errors.js';
 import type { Blobs } from './blobs.js';
-import { checkedStore } from './checkedStore.js';
+import { checkedStore, FILE_NAME } from './checkedStore.js';
 import type { CheckpointStore } from './store.js';
 
 /** What is at `NAME.checkpoint.json`: which files the checkpoint has, with their bytes, and under which generation they were written. */
 const Index = v.object({
   generation: v.pipe(v.string(), v.uuid()),
   files: v.pipe(
-    v.array(v.tuple([v.pipe(v.string(), v.regex(/^\w[\w.-]*$/)), v.pipe(v.number(), v.safeInteger(), v.minValue(0))])),
+    v.array(v.tuple([v.pipe(v.string(), v.regex(FILE_NAME)), v.pipe(v.number(), v.safeInteger(), v.minValue(0))])),
     v.check((files) => new Set(files.map(([file]) => file)).size === files.length, 'each file once'),
   ),
 });

@@ -143,6 +143,12 @@ describe('blobStore', () => {
     expect(kept.size).toBe(4);
   });
 
+  it.each(['-a', '_a', '0.b-c_d'])('gives back a file called %s', async (file) => {
+    const store = blobStore('blobs', blobsIn(new Map()));
+    await store.save('a', { [file]: Uint8Array.of(7) });
+    expect(await store.load('a')).toStrictEqual({ [file]: Uint8Array.of(7) });
+  });
+
   it('never touches what is not its own', async () => {
     const kept = new Map(['a.json', 'a.bin', 'x.y.z', 'a.checkpoint.json.bak', 'a.0.b'].map((key) => [key, new Uint8Array(1)])); // prettier-ignore
     const others = [...kept.keys()];
