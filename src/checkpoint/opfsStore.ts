@@ -41,8 +41,11 @@ export function opfsStore(folder: string): CheckpointStore {
       const file = await (await opened()).getFileHandle(key, { create: true }); // empty, until what is written is closed
       const target = await file.createWritable();
       try {
-        for (let at = 0; at < bytes.length; at += PART)
+        let at = 0;
+        do {
           await target.write(bytes.subarray(at, at + PART) as Uint8Array<ArrayBuffer>);
+          at += PART;
+        } while (at < bytes.length);
         await target.close();
       } catch (error) {
         await target.abort().catch(() => undefined); // it may have been closed by the error
