@@ -3,7 +3,7 @@ import type { CheckpointStore } from './store.js';
 import { StoreError } from './storeError.js';
 
 /** What a file of a checkpoint may be called. */
-export const FILE_NAME = /^[\w-][\w.-]{0,99}$/;
+export const FILE_NAME: RegExp = /^[\w-][\w.-]{0,99}$/;
 
 /**
  * A store whose names are checked before it sees them, and whose failures say which store and which checkpoint they are about.
