@@ -5,6 +5,7 @@ import { disposeTensors } from '../src/core/batch.js';
 import { ArgumentError, ModelError, StaleGradientError } from '../src/core/errors.js';
 import { noteChanges } from '../src/core/changes.js';
 import { holdState, restoreState } from '../src/core/heldState.js';
+import { nameVectors } from '../src/core/namedVectors.js';
 import { checkRate, liveRate, type Optimizer, type OptimizerState, type Updated } from '../src/core/optimizer.js';
 import { RUN } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';
@@ -58,7 +59,7 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
         rate.whileRunning(),
         takesPart(
           'optimizerStep',
-          () => holdState(optimizer, globalStep, state, weights?.slots ?? []),
+          () => holdState(optimizer, globalStep, nameVectors(state, weights?.slots ?? [])),
           (held, step) => {
             ({ globalStep, state } = restoreState(optimizer, held, step.weights.slots));
             if (globalStep > 0) weights = step.weights; // until then there is no state

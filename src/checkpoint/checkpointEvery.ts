@@ -34,8 +34,8 @@ export interface CheckpointOptions {
   /** Saves whenever it emits. */
   readonly on?: Observable<unknown>;
   /**
-   * What to do if one is due while another is being written: with 'latest', which is meant unless given, training goes on and the newest weights are
-   * saved as soon as the store is free; with 'wait' training waits, so that each is made.
+   * What to do if one is due while another is being written, or has just been: with 'latest', which is meant unless given, training goes on and the
+   * newest weights are saved as soon as the store is free, and in at most a tenth of the time; with 'wait' training waits, so that each is made.
    */
   readonly whenBusy?: 'latest' | 'wait';
 }
@@ -56,7 +56,8 @@ export interface CheckpointOptions {
  * to do if it is started again. An event tells of each checkpoint once the store has it for good; the run's end event, and its completion, come after the
  * last of them; an error of the run, too, and if its source fails, its last state is saved. A time that has passed is heeded at the next step.
  *
- * Only steps and times are put off while the store is busy (`whenBusy`; `skipped` in the event counts them); epochs, `best` and `on` make training wait.
+ * Only steps and times are put off while the store is busy (`whenBusy`; `skipped` in the event counts them), and for nine times as long as the last one
+ * took to be read and packed; epochs, `best` and `on` make training wait.
  * Which is the best is saved, too, and known again in a run that goes on. Works on steps before and behind `readback`, as long as the weights are still
  * those of the step. Unsubscribing ends without a further checkpoint; what is being written is finished.
  *
@@ -90,7 +91,7 @@ export function checkpointEvery<T extends StepResult | TrainingEvent>(
     defer(() => {
       const due = cadence(every);
       const making = saves(store, keep);
-      const { order, taken, isBusy } = making;
+      const { order, taken, isBusy, isResting } = making;
       let newest: T | undefined;
       let best: Best | undefined;
       let owed = 0;
@@ -109,7 +110,7 @@ export function checkpointEvery<T extends StepResult | TrainingEvent>(
         const better = criterion && betterThan(best, value, criterion);
         const isStep = !('type' in value) || value.type === 'step';
         if (isStep && due.isDue(value.globalStep)) owed += 1;
-        const isNow = isStep && owed > 0 && (whenBusy === 'wait' || !isBusy());
+        const isNow = isStep && owed > 0 && (whenBusy === 'wait' || !(isBusy() || isResting()));
         if (isNow || better) assertFresh(value);
         if (isNow) save(due.reason);
         if (!better) return;

@@ -109,7 +109,10 @@ function unlessMissing<T>(instead: T): (error: NodeJS.ErrnoException) => T {
 async function write(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, 'w');
   try {
-    await file.writeFile(bytes);
+    // In one piece: writeFile makes a turn of every half megabyte.
+    let at = 0;
+    do at += (await file.write(bytes, at)).bytesWritten;
+    while (at < bytes.length);
     await file.sync();
   } finally {
     await file.close();

@@ -28,9 +28,14 @@ export interface Saves {
   readonly taken: (best: Best | undefined) => void;
   /** Whether one is being written. */
   readonly isBusy: () => boolean;
+  /** Whether the last has taken so much of the run's time that the next had better wait. */
+  readonly isResting: () => boolean;
   /** Settles when all that were ordered are there. */
   readonly idle: () => Promise<unknown>;
 }
+
+/** The share of a run's time that may go into bringing checkpoints to the host and packing them, as long as they can wait. */
+const SHARE = 0.1;
 
 /** Reads and writes one checkpoint after the other, so that there is at most one on its way; removes all but the newest `keep` and the best. */
 export function saves(store: CheckpointStore, keep: number): Saves {
@@ -38,6 +43,7 @@ export function saves(store: CheckpointStore, keep: number): Saves {
   let waiting: (Order & { bestThen?: Best | undefined }) | undefined;
   let newest: Promise<CheckpointEvent | undefined> = Promise.resolve(undefined);
   let isBusy = false;
+  let restsUntil = 0;
   let last = '';
 
   const write = async (
@@ -47,11 +53,15 @@ export function saves(store: CheckpointStore, keep: number): Saves {
   ): Promise<CheckpointEvent | undefined> => {
     const snapshot = await taken;
     if (!snapshot) return undefined; // the run was cut off
+    const began = performance.now();
     const checkpoint = await readSnapshot(snapshot);
     const name = nameOf(checkpoint);
     const isThere = name === last && !order.best;
     if (!isThere) {
-      await store.save(name, await toFiles(checkpoint));
+      const files = await toFiles(checkpoint);
+      const now = performance.now();
+      restsUntil = now + (now - began) * (1 / SHARE - 1);
+      await store.save(name, files);
       last = name;
       const bestName = order.bestThen && padded(order.bestThen.globalStep);
       const old = superseded(await store.list(), name, keep).filter((each) => each.split('-')[0] !== bestName);
@@ -97,6 +107,7 @@ export function saves(store: CheckpointStore, keep: number): Saves {
       isBusy = true;
     },
     isBusy: () => isBusy,
+    isResting: () => performance.now() < restsUntil,
     idle: () => newest,
   };
 }

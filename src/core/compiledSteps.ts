@@ -97,7 +97,7 @@ export function compiledSteps(
         ),
         takesPart(
           'optimizerStep',
-          () => holdState(optimizer, globalStep, globalStep > 0 ? step.state() : {}, slots),
+          () => holdState(optimizer, globalStep, globalStep > 0 ? step.namedState() : {}),
           (held) => {
             const saved = restoreState(optimizer, held, slots);
             ({ globalStep } = saved);

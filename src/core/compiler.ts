@@ -52,8 +52,8 @@ export interface CompiledStep {
   setGradients(gradients: tf.Tensor1D, microBatches: readonly MicroBatchResult[]): void;
   /** Ends the window: changes the weights. The scalars become the caller's. */
   finishWindow(end: WindowEnd): { readonly gradientNorm?: tf.Scalar; readonly finite?: tf.Scalar };
-  /** The optimizer's state; a copy, which the caller owns. */
-  state(): OptimizerState;
+  /** The optimizer's state by the names under which it is saved; a copy, which the caller owns. */
+  namedState(): Readonly<Record<string, tf.Tensor>>;
   /** Sets the optimizer's state, which stays the caller's. */
   setState(state: OptimizerState): void;
   /** Hands weights back to the model and frees everything. */

@@ -1,22 +1,23 @@
+import type * as tf from '@tensorflow/tfjs';
+
 import { CheckpointError } from './errors.js';
 import { countsIn, objectIn } from './heldData.js';
 import { describeLive } from './live.js';
-import { joinVectors, nameVectors } from './namedVectors.js';
+import { joinVectors } from './namedVectors.js';
 import type { Optimizer, OptimizerState } from './optimizer.js';
 import type { Held, Holding, Json } from './snapshot.js';
 import { tensors } from './tensors.js';
 import type { WeightSlot } from './weights.js';
 
-/** An optimizer's state by the names of the variables, and what the optimizer was told. To be called in a `tidy`. */
+/** An optimizer's state by the names of the variables, and what the optimizer was told. */
 export function holdState(
   optimizer: Optimizer,
   globalStep: number,
-  state: OptimizerState,
-  slots: readonly WeightSlot[],
+  namedState: Readonly<Record<string, tf.Tensor>>,
 ): Required<Holding> {
   const { name, learningRate, options = {} } = optimizer;
   const told: Json = { name, learningRate: describeLive(learningRate), ...options };
-  return { data: { globalStep, options: told }, tensors: nameVectors(state, slots) };
+  return { data: { globalStep, options: told }, tensors: namedState };
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   type MonoTypeOperatorFunction,
   type OperatorFunction,
 } from 'rxjs';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { readback } from '../../operators/readback.js';
 import { trainStep } from '../../operators/trainStep.js';
@@ -76,6 +76,8 @@ function slowStore() {
 }
 
 describe('checkpointEvery', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
   it('saves what a run goes on from, bit for bit, whichever of them it is', async () => {
     const store = memoryStore();
     const whole = await trained(checkpointEvery(2, store, ALL));
@@ -328,6 +330,7 @@ describe('checkpointEvery', () => {
 
   describe('with a store that is slow', () => {
     it('lets training go on, saves the newest when the store is free, and ends the run when it has', async () => {
+      vi.spyOn(performance, 'now').mockReturnValue(0); // packing takes no time
       const store = slowStore();
       const seen: string[] = [];
       const finishOne = async (): Promise<void> => {
@@ -355,6 +358,27 @@ describe('checkpointEvery', () => {
         ...['step 1', 'step 2', 'step 3', 'step 4', 'checkpoint 1, 0 skipped', 'step 5', 'step 6'],
         ...['checkpoint 5, 3 skipped', 'checkpoint 6, 0 skipped', 'end 6'],
       ]);
+    });
+
+    it('takes a tenth of the time: rests nine times as long as reading and packing took', async () => {
+      const store = memoryStore();
+      const digest = crypto.subtle.digest.bind(crypto.subtle);
+      let now = 0;
+      vi.spyOn(performance, 'now').mockImplementation(() => now);
+      vi.spyOn(crypto.subtle, 'digest').mockImplementation((...given) => ((now += 10), digest(...given))); // three a checkpoint
+      const stage = pipe(
+        checkpointEvery<TrainingEvent>(1, store, { keep: 99 }),
+        waitMap(async (event) => {
+          if (event.type !== 'step') return event;
+          const before = event.globalStep - 1;
+          if ([1, 11].includes(before))
+            await vi.waitFor(async () => expect(stepsOf(await store.list())).toContain(before));
+          now += 30;
+          return event;
+        }),
+      );
+      await trained(stage, { epochs: 4 });
+      expect(stepsOf(await store.list())).toStrictEqual([1, 11, 12]);
     });
 
     it("makes training wait if each is to be made: { whenBusy: 'wait' }", async () => {

@@ -26,6 +26,6 @@ export function adagradUpdate(
     add,
     variables: squares.variables,
     split: (state) => squares.split(state['squares']!),
-    join: (held) => ({ squares: squares.join(held) }),
+    named: squares.named,
   };
 }

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import type { Formula, Optimizer } from '../../core/optimizer.js';
+import { nameVectors } from '../../core/namedVectors.js';
+import type { Formula, Optimizer, OptimizerState } from '../../core/optimizer.js';
 import type { WeightSlot } from '../../core/weights.js';
 import { RATE, type AddUpdate } from './finish.js';
 import { addFloat, addScalar, FLOAT } from './graph.js';
@@ -17,12 +18,14 @@ import type { WeightGroup } from './weightGroups.js';
 export function adamUpdate(
   optimizer: Optimizer,
   { betas, epsilon, weightDecay, decays }: Extract<Formula, { kind: 'adam' }>,
+  state: OptimizerState,
   slots: readonly WeightSlot[],
   groups: readonly WeightGroup[],
 ): Update {
   const [beta1, beta2] = [Math.fround(betas[0]), Math.fround(betas[1])];
   const first = slotVariables('first', slots, groups);
   const second = slotVariables('second', slots, groups);
+  const hasConstants = Object.keys(constantsOf(state)).length > 0;
   const power1: GraphVariable = { name: 'state/beta1Power', dtype: FLOAT, shape: [] };
   const power2: GraphVariable = { name: 'state/beta2Power', dtype: FLOAT, shape: [] };
 
@@ -68,12 +71,18 @@ export function adamUpdate(
       [power1.name]: state['beta1Power']!,
       [power2.name]: state['beta2Power']!,
     }),
-    join: (held) => ({
-      ...optimizer.init(slots), // what does not change: which weights are exempt
-      first: first.join(held),
-      second: second.join(held),
+    named: (held) => ({
+      ...(hasConstants && nameVectors(constantsOf(optimizer.init(slots)), slots)),
+      ...first.named(held),
+      ...second.named(held),
       beta1Power: held[power1.name] as tf.Tensor,
       beta2Power: held[power2.name] as tf.Tensor,
     }),
   };
+}
+
+/** What no step changes: which weights are exempt from decay. */
+function constantsOf(state: OptimizerState): OptimizerState {
+  const changing = ['first', 'second', 'beta1Power', 'beta2Power'];
+  return Object.fromEntries(Object.entries(state).filter(([name]) => !changing.includes(name)));
 }

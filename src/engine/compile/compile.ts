@@ -108,7 +108,7 @@ export function compilerFor(library: typeof tf): CompileStep {
           ...(finish.finite && { finite: scalars.shift() as tf.Scalar }),
         };
       },
-      state: () => learned.state(),
+      namedState: () => learned.namedState(),
       setState: (state) => learned.setState(state),
       close: () => learned.close(),
     };

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { CompileError } from '../../core/errors.js';
+import { nameVectors } from '../../core/namedVectors.js';
 import type { Optimizer, OptimizerState } from '../../core/optimizer.js';
 import { flatten, type Weights } from '../../core/weights.js';
 import { addRecorded } from './addRecorded.js';
@@ -82,7 +83,10 @@ export function composedUpdate(
     add,
     variables,
     split: (given) => Object.fromEntries(Object.entries(given).map(([slot, tensor]) => [nameOf(slot), tensor])),
-    join: (held) => Object.fromEntries(Object.keys(state).map((slot) => [slot, held[nameOf(slot)] as tf.Tensor])),
+    named: (held) => {
+      const vectors = Object.keys(state).map((slot) => [slot, held[nameOf(slot)] as tf.Tensor] as const);
+      return nameVectors(Object.fromEntries(vectors), weights.slots);
+    },
   };
 }
 

@@ -31,7 +31,7 @@ export interface Learning {
   indexOf(batch: Batch, microStep: number): number | undefined;
   /** Takes over what somebody has assigned to the model's variables. */
   takeOver(): void;
-  state(): OptimizerState;
+  namedState(): Readonly<Record<string, tf.Tensor>>;
   setState(state: OptimizerState): void;
   close(): void;
 }
@@ -114,7 +114,7 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
         graph!.others.takeOver();
       },
       setState: (state) => library.tidy(() => graph!.reload(update.split(state))),
-      state: () => library.tidy(() => update.join(graph!.snapshot())),
+      namedState: () => library.tidy(() => update.named(graph!.snapshot(update.variables))),
       close: () => graph!.close(),
     };
   } catch (error) {

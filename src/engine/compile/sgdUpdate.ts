@@ -32,11 +32,11 @@ export function sgdUpdate(
       return add(graph, name, 'ResourceApplyMomentum', inputs, { T: { type: FLOAT }, use_nesterov: { b: nesterov } });
     });
   };
-  if (momentum === 0) return { add: addUpdate, variables: [], split: () => ({}), join: () => ({}) };
+  if (momentum === 0) return { add: addUpdate, variables: [], split: () => ({}), named: () => ({}) };
   return {
     add: addUpdate,
     variables: velocity.variables,
     split: (state) => velocity.split(state['velocity']!),
-    join: (held) => ({ velocity: velocity.join(held) }),
+    named: velocity.named,
   };
 }

@@ -11,7 +11,8 @@ type Held = Readonly<Record<string, tf.TensorInfo>>;
 export interface SlotVariables {
   readonly variables: readonly GraphVariable[];
   readonly split: (vector: tf.Tensor) => Record<string, tf.Tensor>;
-  readonly join: (held: Held) => tf.Tensor;
+  /** The state by the names of the weights. */
+  readonly named: (held: Held) => Record<string, tf.Tensor>;
 }
 
 export function slotVariables(
@@ -29,14 +30,13 @@ export function slotVariables(
       );
       return Object.fromEntries(grouped.map((part, i) => [variables[i]!.name, part]));
     },
-    join: (held) => {
-      const parts: tf.Tensor[] = [];
-      groups.forEach(({ members, slots: own }, g) => {
+    named: (held) => {
+      const named = groups.flatMap(({ slots: own }, g) => {
         const value = held[variables[g]!.name] as tf.Tensor1D;
-        const values = members.length === 1 ? [value] : unflatten(value, own);
-        values.forEach((part, i) => (parts[members[i]!] = part));
+        const values = own.length === 1 ? [value] : unflatten(value, own);
+        return values.map((part, i) => [`${slot}/${own[i]!.name}`, part] as const);
       });
-      return flatten(parts);
+      return Object.fromEntries(named);
     },
   };
 }

@@ -27,8 +27,8 @@ export interface StepGraph {
   call(this: void, inputs: readonly tf.TensorInfo[], inputRefs: string, outputRefs: string): tf.Tensor[];
   /** Sets everything to what it was when it was opened: the model's variables to theirs, the others to `values`. */
   reload(values: Values): void;
-  /** What the variables beside the model's hold: sums, losses and the optimizer's state. */
-  snapshot(): Values;
+  /** What variables hold; all beside the model's unless given: sums, losses and the optimizer's state. */
+  snapshot(variables?: readonly GraphVariable[]): Values;
   /** Hands the model's variables their values, and frees the graph. */
   close(): void;
 }
@@ -99,9 +99,9 @@ export function openStep(
       synced.others.pull();
       session.close();
     },
-    snapshot: () => {
-      const held = run({}, inside.map(({ name }) => `read/${name}`)); // prettier-ignore
-      return Object.fromEntries(inside.map(({ name }, i) => [name, held[i]!]));
+    snapshot: (variables = inside) => {
+      const held = run({}, variables.map(({ name }) => `read/${name}`)); // prettier-ignore
+      return Object.fromEntries(variables.map(({ name }, i) => [name, held[i]!]));
     },
   };
 }

@@ -11,6 +11,6 @@ export interface Update {
   readonly variables: readonly GraphVariable[];
   /** What the variables are loaded with, by name, for a state. To be called in a `tidy`. */
   readonly split: (state: OptimizerState) => Readonly<Record<string, tf.Tensor>>;
-  /** The state, of what the variables hold. To be called in a `tidy`. */
-  readonly join: (held: Readonly<Record<string, tf.TensorInfo>>) => OptimizerState;
+  /** The state as it is saved, of what the variables hold. To be called in a `tidy`. */
+  readonly named: (held: Readonly<Record<string, tf.TensorInfo>>) => Readonly<Record<string, tf.Tensor>>;
 }

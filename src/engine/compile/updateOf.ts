@@ -21,7 +21,7 @@ export function updateOf(
   const { formula } = optimizer;
   if (!formula) return composedUpdate(library, optimizer, weights, state, groups, targets);
   const update = {
-    adam: () => adamUpdate(optimizer, formula as never, weights.slots, groups),
+    adam: () => adamUpdate(optimizer, formula as never, state, weights.slots, groups),
     sgd: () => sgdUpdate(formula as never, weights.slots, groups),
     adagrad: () => adagradUpdate(formula as never, weights.slots, groups),
   }[formula.kind]();
