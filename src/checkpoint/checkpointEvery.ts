@@ -35,7 +35,7 @@ export interface CheckpointOptions {
   readonly on?: Observable<unknown>;
   /**
    * What to do if one is due while another is being written, or has just been: with 'latest', which is meant unless given, training goes on and the
-   * newest weights are saved as soon as the store is free, and in at most a tenth of the time; with 'wait' training waits, so that each is made.
+   * newest weights are saved as soon as the store is free, and in at most a twentieth of the time; with 'wait' training waits, so that each is made.
    */
   readonly whenBusy?: 'latest' | 'wait';
 }
@@ -56,7 +56,7 @@ export interface CheckpointOptions {
  * to do if it is started again. An event tells of each checkpoint once the store has it for good; the run's end event, and its completion, come after the
  * last of them; an error of the run, too, and if its source fails, its last state is saved. A time that has passed is heeded at the next step.
  *
- * Only steps and times are put off while the store is busy (`whenBusy`; `skipped` in the event counts them), and for nine times as long as the last one
+ * Only steps and times are put off while the store is busy (`whenBusy`; `skipped` in the event counts them), and for 19 times as long as the last one
  * took to be read and packed; epochs, `best` and `on` make training wait.
  * Which is the best is saved, too, and known again in a run that goes on. Works on steps before and behind `readback`, as long as the weights are still
  * those of the step. Unsubscribing ends without a further checkpoint; what is being written is finished.

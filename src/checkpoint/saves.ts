@@ -35,7 +35,7 @@ export interface Saves {
 }
 
 /** The share of a run's time that may go into bringing checkpoints to the host and packing them, as long as they can wait. */
-const SHARE = 0.1;
+const SHARE = 0.05;
 
 /** Reads and writes one checkpoint after the other, so that there is at most one on its way; removes all but the newest `keep` and the best. */
 export function saves(store: CheckpointStore, keep: number): Saves {
