@@ -1,5 +1,6 @@
 import { Subject } from 'rxjs';
 
+import type { EndReason } from './endReason.js';
 import { hold, RUN, type InRun, type Run } from './run.js';
 
 /** The runs of several replicas as one, whose epochs and end are those of all of them. */
@@ -32,9 +33,10 @@ export function jointRun(replicas: number): JointRun {
   const phases = Array.from({ length: replicas }, (): Phase => 'giving');
   const runs = new Map<number, Run>();
   const [epochEnd$, end$] = [new Subject<void>(), new Subject<void>()];
-  let releases: (() => void)[] = [];
+  const releases = new Map<number, () => void>();
   let isStopped = false;
 
+  const ranks = (): number[] => [...phases.keys()];
   const all = (): Run[] => [...runs.values()];
   /** Its state is what is saved. */
   const first = (): number => Math.min(...runs.keys());
@@ -42,20 +44,27 @@ export function jointRun(replicas: number): JointRun {
     const release = hold({ [RUN]: runs.get(rank)! });
     return () => {
       phases[rank] = phase;
-      releases.push(release);
+      releases.set(rank, release);
       then();
     };
   };
-  const stop = (reason: ReturnType<NonNullable<Run['endReason']>>): void => {
+  const free = (rank: number): void => {
+    releases.get(rank)?.();
+    releases.delete(rank);
+  };
+  const stop = (reason: EndReason | undefined): void => {
     isStopped = true;
     all().forEach((run) => run.end?.(reason ?? { reason: 'until' }));
   };
+  /** One that had given nothing yet cannot say that it was stopped; another that has been asked to says it for both. */
+  const wasStoppedUnseen = (): boolean =>
+    phases.some((phase, rank) => phase === 'ended' && !runs.has(rank)) && words.endReason() !== undefined;
   /** Who can say of no end is not waited for, nor who has not come by the time the others are stopped. */
   const isAwaited = (rank: number): boolean =>
     phases[rank] === 'giving' && (runs.has(rank) ? runs.get(rank)!.epochEnd$ !== undefined : !isStopped);
-  const words: Partial<Run> = {
-    waitUntil: (promise) => all().forEach((run) => run.waitUntil?.(promise)),
-    end: (reason) => all().forEach((run) => run.end?.(reason)),
+  const words = {
+    waitUntil: (promise: PromiseLike<unknown>) => all().forEach((run) => run.waitUntil?.(promise)),
+    end: (reason: EndReason) => all().forEach((run) => run.end?.(reason)),
     endReason: () =>
       all()
         .find((run) => run.endReason?.())
@@ -67,13 +76,13 @@ export function jointRun(replicas: number): JointRun {
     epochEnd$,
     end$,
     isRepeat: () => false,
-  };
+  } satisfies Run;
   return {
     see: (rank, value) => {
       runs.set(rank, value[RUN] ?? {});
-      if (isStopped) stop(undefined);
+      if (isStopped || wasStoppedUnseen()) stop(undefined);
     },
-    giving: () => [...phases.keys()].filter((rank) => phases[rank] === 'giving'),
+    giving: () => ranks().filter((rank) => phases[rank] === 'giving'),
     areKnown: () => phases.every((phase, rank) => phase !== 'giving' || runs.has(rank)),
     isStopped: () => isStopped,
     epochEnded: (rank) => {
@@ -86,22 +95,20 @@ export function jointRun(replicas: number): JointRun {
         const { ended, endReason } = runs.get(rank)!;
         if (ended?.() === 'stopped') stop(endReason?.());
       }),
-    completed: (rank) => void (phases[rank] = 'ended'),
-    giveBack: ({ [RUN]: run }) => {
-      run?.giveBack?.();
-      if (run?.passes) run.passes.count -= 1;
+    completed: (rank) => {
+      phases[rank] = 'ended';
+      if (wasStoppedUnseen()) stop(undefined);
     },
+    giveBack: (value) => value[RUN]?.giveBack?.(),
     settle: (microSteps) => {
-      if (releases.length === 0 || [...phases.keys()].some(isAwaited)) return;
-      if (phases.includes('epochEnded')) {
-        // Where the first replica was stopped before it knew, it finds out when the run goes on.
-        if (!isStopped || phases[first()] === 'epochEnded') epochEnd$.next();
-        all().forEach(({ passes }) => passes && (passes.count = microSteps)); // one with fewer micro-batches has caught up
-        phases.forEach((phase, rank) => phase === 'epochEnded' && (phases[rank] = 'giving'));
-      } else end$.next();
-      const free = releases;
-      releases = [];
-      free.forEach((release) => release());
+      if (releases.size === 0 || ranks().some(isAwaited)) return;
+      const atEpochEnd = ranks().filter((rank) => phases[rank] === 'epochEnded');
+      // Where the first replica was stopped before it knew, it finds out when the run goes on.
+      if (atEpochEnd.length === 0) end$.next();
+      else if (!isStopped || atEpochEnd.includes(first())) epochEnd$.next();
+      all().forEach(({ passes }) => passes && (passes.count = microSteps)); // one with fewer micro-batches catches up, what was given back is not counted
+      atEpochEnd.forEach((rank) => (phases[rank] = 'giving'));
+      (atEpochEnd.length > 0 ? atEpochEnd : ranks()).forEach(free);
     },
     run: () => ({ ...runs.get(first()), ...words }),
   };
