@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { filter, lastValueFrom, Subject, tap, toArray, type Observable } from 'rxjs';
+import { catchError, EMPTY, filter, lastValueFrom, Subject, tap, toArray, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { accumulate } from '../../operators/accumulate.js';
@@ -25,9 +25,9 @@ import { adam } from '../../src/optim/adam.js';
 import { batchesOf, line, squaredError, type Line } from '../support/line.js';
 
 const EPOCHS = 2;
-/** Samples of each micro-batch; windows of three micro-steps, so that every epoch ends in mid-window. */
-const as = [[2, 1, 2, 1], [1, 3, 2, 2]]; // prettier-ignore
-const fewer = [[2, 2, 1, 1], [3, 1]]; // prettier-ignore
+/** Samples of each micro-batch; windows of three micro-steps, so that every epoch ends in mid-window, and its last micro-step begins in one. */
+const as = [[2, 1, 2, 1, 1], [1, 3, 2, 2, 1]]; // prettier-ignore
+const fewer = [[2, 2, 1, 1, 1], [3, 1]]; // prettier-ignore
 
 interface Way {
   readonly sizes: readonly (readonly number[])[];
@@ -40,6 +40,8 @@ interface Start {
   readonly from?: Checkpoint | undefined;
   /** Asks the sources of these replicas to stop in a pass: the how manieth of which replica. */
   readonly stop?: { readonly pass: number; readonly by: number; readonly of: readonly number[] };
+  /** Makes the source of a replica fail after so many batches. */
+  readonly fail?: { readonly of: number; readonly after: number };
   readonly onBatch?: (value: InRun) => void;
 }
 
@@ -52,14 +54,17 @@ const dropping = (model: Line): Line => ({
 });
 
 async function run({ sizes, prefetch = 1, remainder = 'flush', delays = [] }: Way, start: Start = {}) {
-  const { from, stop, onBatch } = start;
+  const { from, stop, fail, onBatch } = start;
   const [model, store] = [dropping(line()), memoryStore()];
   const until = sizes.map(() => new Subject<void>());
   const passes = sizes.map(() => 0);
   let seen = 0;
+  let error = '';
   const replica$ = (rank: number) => {
+    let given = 0;
     async function* shard(): AsyncGenerator<Batch> {
       for (const batch of batchesOf(sizes[rank]!)) {
+        if (fail?.of === rank && fail.after === given++) throw new Error('disk gone');
         if (delays[rank]) await sleep(delays[rank]);
         yield batch;
       }
@@ -68,7 +73,7 @@ async function run({ sizes, prefetch = 1, remainder = 'flush', delays = [] }: Wa
       passes[rank]! += 1;
       if (stop?.by === rank && passes[rank] === stop.pass) stop.of.forEach((each) => until[each]!.next());
     };
-    const source = delays.length > 0 ? shard : () => batchesOf(sizes[rank]!);
+    const source = fail || delays.length > 0 ? shard : () => batchesOf(sizes[rank]!);
     return fromPull<Batch>(source, { epochs: EPOCHS, prefetch, until: until[rank]!, ...(from && { from }) }).pipe(
       tap((value) => (seen++, rank === 0 && onBatch?.(value))),
       tap((value) => !value[RUN]!.isRepeat!() && count()),
@@ -84,17 +89,17 @@ async function run({ sizes, prefetch = 1, remainder = 'flush', delays = [] }: Wa
     ema<TrainingEvent>('loss', { alpha: 0.3 }),
     checkpointEvery<TrainingEvent>(1000, store),
     filter(({ type }) => type !== 'checkpoint'),
+    catchError((thrown: unknown) => ((error = String(thrown)), EMPTY)),
   );
   const events = (await lastValueFrom(events$.pipe(toArray()))).map(plain);
   const weights = model.read();
   model.dispose();
-  return { events, weights, passes, seen, rest: await latest(store) };
+  return { events, weights, passes, seen, error, rest: await latest(store) };
 }
 
 const ways: Record<string, Way> = {
   'as many micro-batches': { sizes: as },
   'three, and fewer': { sizes: [...fewer, [1, 2, 2]] },
-  'fewer, flush': { sizes: fewer },
   'fewer, drop': { sizes: fewer, remainder: 'drop' },
   'fewer, carry': { sizes: fewer, remainder: 'carry' },
   'without prefetching': { sizes: as, prefetch: 0 },
@@ -107,14 +112,14 @@ describe.each(Object.entries(ways))('C11: replicas over several epochs, %s', (na
     const { events, passes } = await run(way);
     const steps = events.filter(({ type }) => type === 'step') as StepEvent[];
     const windows = {
-      flush: ['1: 3', '1: 1', '2: 3', '2: 1'],
+      flush: ['1: 3', '1: 2', '2: 3', '2: 2'],
       drop: ['1: 3', '2: 3'],
-      carry: ['1: 3', '2: 3', '2: 2'],
+      carry: ['1: 3', '2: 3', '2: 3', '2: 1'],
     };
 
     expect(passes).toStrictEqual(way.sizes.map((each) => EPOCHS * each.length));
     expect(steps.map(({ epoch, microBatches }) => `${epoch}: ${microBatches.length}`)).toStrictEqual(windows[way.remainder ?? 'flush']); // prettier-ignore
-    expect(steps.at(-1)!.microStep).toBe(way.remainder === 'drop' ? 7 : 8);
+    expect(steps.at(-1)!.microStep).toBe(way.remainder === 'drop' ? 8 : 10);
   });
 
   it('go on from every micro-step as if they had never been cut, bit for bit', async () => {
@@ -123,7 +128,7 @@ describe.each(Object.entries(ways))('C11: replicas over several epochs, %s', (na
       onBatch: (value) => cuts.push(value[RUN]!.state!.snapshot().then((taken) => readSnapshot(taken!))),
     });
     const taken = await Promise.all(cuts);
-    expect(taken.map(({ microStep }) => microStep)).toStrictEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(taken.map(({ microStep }) => microStep)).toStrictEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     for (const from of taken.slice(0, -1)) {
       const rest = await run(way, { from });
       const wanted = whole.events.filter(({ globalStep }) => globalStep > from.globalStep);
@@ -149,4 +154,16 @@ describe.each(Object.entries(ways))('C11: replicas over several epochs, %s', (na
       }
     }
   });
+});
+
+it.each([0, 1])('C11: what there is when the source of replica %d fails is saved, and goes on', async (of) => {
+  const way = { sizes: as };
+  const whole = await run(way);
+  for (let after = 1; after < 10; after++) {
+    const first = await run(way, { fail: { of, after } });
+    expect(first.error).toContain('disk gone');
+    const second = await run(way, { from: first.rest! });
+    expect({ after, events: [...first.events, ...second.events] }).toStrictEqual({ after, events: whole.events });
+    expect({ after, weights: second.weights }).toStrictEqual({ after, weights: whole.weights });
+  }
 });

@@ -20,6 +20,7 @@ import { microStep } from '../../src/testing/steps.js';
 import type { MicroStep } from '../../src/core/values.js';
 import { batchOf, line, samples, squaredError } from '../support/line.js';
 import { marbles } from '../support/marbles.js';
+import { statefulRun } from '../support/state.js';
 
 const step = (n: number, value: number, weight = 1) =>
   microStep({ microStep: n, loss: value, gradients: [value], weight });
@@ -276,6 +277,19 @@ describe('mergeReplicas', () => {
       return { replicas, sources, seen, give };
     };
 
+    it(
+      'begins an epoch when all have ended the one before',
+      marbles((m) => {
+        const inEpochs = (ends: string): Run => ({ epochEnd$: m.hot(ends, { x: undefined }) });
+        const [short, long] = [inEpochs('  --x'), inEpochs('------x')];
+        const one = m.cold('              -a------b-c|', { a: { ...step(1, 1), [RUN]: short }, b: { ...step(4, 2), [RUN]: short }, c: { ...step(5, 2), [RUN]: short } }); // prettier-ignore
+        const two = m.cold('              -a-b-c-d---|', { a: { ...step(1, 3), [RUN]: long }, b: { ...step(2, 4), [RUN]: long }, c: { ...step(3, 4), [RUN]: long }, d: { ...step(4, 6), [RUN]: long } }); // prettier-ignore
+        const expected = m.cold('         -x-b-c--y--(z|)', { x: says(2), b: says(4, 1), c: says(4, 1), y: says(4), z: says(2, 1) }); // prettier-ignore
+
+        m.expect(mergeReplicas([one, two]).pipe(numbersOf())).toBeObservable(expected);
+      }),
+    );
+
     it('holds each replica until the epoch of all of them is over, then tells of it once', async () => {
       const { replicas, seen, give } = begin(3);
       give(1, 0, 1, 2);
@@ -364,6 +378,18 @@ describe('mergeReplicas', () => {
       },
     );
 
+    it('ends all when one is stopped that has given nothing yet, whether it is told of first or last', () => {
+      for (const isFirst of [true, false]) {
+        const { replicas, sources, seen, give } = begin(2);
+        Object.assign(replicas[0]!.run, { endReason: () => ({ reason: 'until' }) });
+        if (isFirst) sources[1]!.complete();
+        give(1, 0);
+        if (!isFirst) sources[1]!.complete();
+        expect(replicas[0]!.asked).toStrictEqual(['until', 'give back']);
+        expect(seen).toStrictEqual([]);
+      }
+    });
+
     it('frees what it holds when one is unsubscribed from, or fails, while another waits at its epoch’s end', () => {
       const { replicas, sources, seen, give } = begin(2);
       give(1, 0, 1);
@@ -403,6 +429,20 @@ describe('mergeReplicas', () => {
       sources[0]!.error(new Error('disk gone'));
       expect(seen).toStrictEqual(['disk gone']);
     });
+  });
+
+  it('goes on from the micro-step that was due, and not back when a late replica comes', () => {
+    const late = () => statefulRun({ mergeReplicas: { data: { next: 3 } } }).run;
+    const [runs, sources] = [
+      [late(), late()],
+      [new Subject<MicroStep>(), new Subject<MicroStep>()],
+    ] as const;
+    const seen = heard([...sources], { due: () => of(0), missing: 'skip' });
+    for (const n of [2, 3, 4]) sources[0].next({ ...step(n, 1), [RUN]: runs[0]! });
+    for (const n of [3, 4, 5]) sources[1].next({ ...step(n, 1), [RUN]: runs[1]! });
+
+    expect(seen).toStrictEqual(['3', '4', '5']);
+    sources.forEach((source) => source.complete());
   });
 
   it('rejects an empty list of replicas', () => {
