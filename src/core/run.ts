@@ -1,5 +1,4 @@
 import {
-  concatMap,
   defer,
   distinctUntilChanged,
   finalize,
@@ -22,6 +21,7 @@ import type { RunChange } from './runChange.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
+import { oneByOne } from './oneByOne.js';
 import type { RunState } from './snapshot.js';
 
 /** The key under which values carry their run; being a symbol, it is seen by neither JSON nor structured clones. */
@@ -123,7 +123,7 @@ export function waitMap<T extends object, R>(
           waiting.add(value);
           return { value, release: hold(value) };
         }),
-        concatMap(({ value, release }, index) => {
+        oneByOne(({ value, release }, index) => {
           const work$ = from(project(value, index));
           waiting.delete(value); // until now it is ours, should project throw
           return work$.pipe(finalize(release));
