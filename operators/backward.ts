@@ -43,17 +43,18 @@ import type { ForwardPass, MicroStep } from '../src/core/values.js';
 export function backward(): OperatorFunction<ForwardPass, MicroStep> {
   return (source) =>
     defer(() => {
-      let microStep = 0;
+      const passes = { count: 0 };
       return source.pipe(
         takesPart(
           'backward',
-          () => ({ data: { microStep } }),
-          ({ data }) => ({ microStep } = countsIn(data, ['microStep'], 'backward')),
+          () => ({ data: { microStep: passes.count } }),
+          ({ data }) => (passes.count = countsIn(data, ['microStep'], 'backward').microStep),
         ),
         mapOwned((pass) => {
           const { batch, reducers, seed, weights, globalStep } = pass;
           const isRepeat = pass[RUN]?.isRepeat?.();
-          if (!isRepeat) microStep += 1;
+          if (!isRepeat) passes.count += 1;
+          const microStep = passes.count;
           try {
             return {
               ...(isRepeat ? nothing(pass) : tensors().seededDraws(seed, microStep, () => compute(pass, microStep))),
@@ -64,7 +65,7 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
               epoch: batch.epoch ?? 1,
               reducers,
               worldSize: 1,
-              ...(pass[RUN] && { [RUN]: pass[RUN] }),
+              ...(pass[RUN] && { [RUN]: { ...pass[RUN], passes } }),
             };
           } catch (error) {
             throw placed(error, 'backward', globalStep() + 1, microStep);

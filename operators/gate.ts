@@ -1,6 +1,5 @@
 import {
   concat,
-  concatMap,
   defer,
   EMPTY,
   filter,
@@ -16,6 +15,7 @@ import {
 
 import { alongside } from '../src/core/alongside.js';
 import { ArgumentError } from '../src/core/errors.js';
+import { oneByOne } from '../src/core/oneByOne.js';
 import { RUN, type InRun } from '../src/core/run.js';
 
 /**
@@ -75,6 +75,6 @@ export function gate<T extends object>(open$: Observable<boolean | 'step'>): Mon
         pauseUntil(passage$);
         return of(value);
       };
-      return concat(passage$, source.pipe(concatMap(passed))).pipe(alongside(listening$));
+      return concat(passage$, source.pipe(oneByOne(passed))).pipe(alongside(listening$));
     });
 }

@@ -18,10 +18,13 @@ import {
 
 import { alongside } from '../src/core/alongside.js';
 import { disposeTensors } from '../src/core/batch.js';
-import { ArgumentError, ReplicaError } from '../src/core/errors.js';
-import { mergeMicroSteps } from '../src/core/mergeMicroSteps.js';
+import { ArgumentError } from '../src/core/errors.js';
+import { countsIn } from '../src/core/heldData.js';
 import { joinsEach } from '../src/core/joinsEach.js';
-import { hold } from '../src/core/run.js';
+import { jointRun } from '../src/core/jointRun.js';
+import { lineUp } from '../src/core/lineUp.js';
+import { mergeMicroSteps } from '../src/core/mergeMicroSteps.js';
+import { END, EPOCH_END, hold, RUN, withEnds } from '../src/core/run.js';
 import type { MicroStep } from '../src/core/values.js';
 
 /** Options of {@link mergeReplicas}. */
@@ -45,9 +48,13 @@ export interface MergeReplicasOptions {
  * ```
  *
  * Emits in the order of `microStep`, from 1 on, each once every replica that is still running has delivered it. A replica that has completed is
- * waited for no more. What comes when its micro-step has gone on without it is disposed. Each source waits until its micro-step is through.
+ * waited for no more, and so is one whose epoch is over, until the epoch of all of them is: then all begin the next one together. What comes when its
+ * micro-step has gone on without it is disposed. Each source waits until its micro-step is through.
  *
- * Replicas of equal length can go on from a snapshot of the first one's run: each source is given it as `from`.
+ * If one source is stopped in mid-epoch, or fails, all of them end: after the last micro-step that all have delivered.
+ *
+ * The run can be saved, and goes on if each source is given the checkpoint as `from`. It says where the first replica stood, so none may have more
+ * micro-batches in an epoch than the first. Averages of a batch normalization follow the passes as they come, so they may differ then.
  *
  * **Memory**: one set of gradients for each replica that is ahead. **Ownership**: takes the micro-steps, hands on merged ones.
  *
@@ -69,74 +76,73 @@ export function mergeReplicas(
     throw new ArgumentError('mergeReplicas: replicas must hold at least one stream, received none');
 
   return defer(() => {
-    const waiting = new Map<number, Map<number, MicroStep>>();
+    const joint = jointRun(replicas.length);
     const releases = new Map<MicroStep, () => void>();
-    const [running, overdue] = [new Set(replicas.keys()), new Set<number>()];
+    const overdue = new Set<number>();
     const begun$ = new Subject<number>();
-    let next = 1;
+    let repeat: MicroStep | undefined;
 
+    const free = (step: MicroStep): void => {
+      releases.get(step)?.();
+      releases.delete(step);
+    };
+    const line = lineUp(missing, (step) => {
+      disposeTensors(step);
+      if (joint.isStopped()) joint.giveBack(step);
+      free(step);
+    });
     const join = joinsEach(
       'mergeReplicas',
-      () => ({ data: { next } }),
-      ({ data }) => (next = Math.max(next, (data as { next: number }).next)),
+      () => ({ data: { next: line.next() } }),
+      ({ data }) => line.startAt(countsIn(data, ['next'], 'mergeReplicas').next),
     );
     const arrive = (rank: number, step: MicroStep): void => {
-      const { microStep } = step;
       join(step);
-      const release = hold(step);
-      if (microStep < next) {
-        disposeTensors(step);
-        return release();
+      if (!step[RUN]?.isRepeat?.()) {
+        if (line.add(rank, step)) begun$.next(step.microStep);
+        return;
       }
-      const arrived = waiting.get(microStep) ?? new Map<number, MicroStep>();
-      if (arrived.has(rank)) {
-        disposeTensors(step);
-        throw new ReplicaError(
-          `mergeReplicas: rank ${rank} must deliver micro-step ${microStep} once, received it twice`,
-          [rank],
-          microStep,
-        );
-      }
-      releases.set(step, release);
-      waiting.set(microStep, arrived.set(rank, step));
-      if (arrived.size === 1) begun$.next(microStep);
+      free(step);
+      if (repeat) disposeTensors(step);
+      repeat ??= step; // one is enough: nothing is computed of it
     };
-
-    /** The next micro-step, if it can go on. */
-    const takeNext = (): MicroStep[] | undefined => {
-      if (running.size === 0 && waiting.size > 0) next = Math.min(...waiting.keys());
-      const arrived = waiting.get(next);
-      if (!arrived) return undefined;
-      const absent = [...running].filter((rank) => !arrived.has(rank));
-      if (absent.length > 0 && !overdue.has(next)) return undefined;
-      if (absent.length > 0 && missing === 'error') {
-        throw new ReplicaError(
-          `mergeReplicas: every rank must deliver micro-step ${next} in time, missing ${absent.join(', ')}`,
-          absent,
-          next,
-        );
-      }
-      waiting.delete(next);
-      next += 1;
-      return [...arrived].sort(([a], [b]) => a - b).map(([, step]) => step);
+    const takeRepeat = (): MicroStep | undefined => {
+      if (!repeat || !joint.areKnown()) return undefined;
+      const taken = { ...repeat, worldSize: replicas.length, [RUN]: { ...joint.run(), isRepeat: () => true } };
+      repeat = undefined;
+      return taken;
     };
+    /** What can go on; then those are told whose epoch, or everything, is over. */
     const drain = (): Observable<MicroStep> =>
       defer(() => {
-        const steps = takeNext();
-        if (!steps) return EMPTY;
-        const freed$ = defer(() => {
-          steps.forEach((step) => releases.get(step)?.());
-          steps.forEach((step) => releases.delete(step));
+        const repeated = takeRepeat();
+        if (repeated) return concat(of(repeated), drain());
+        if (joint.isStopped()) line.clear();
+        const steps = line.take(joint.giving(), (microStep) => overdue.has(microStep));
+        if (!steps) {
+          joint.settle(line.next() - 1);
           return EMPTY;
-        });
-        return concat(of(mergeMicroSteps(steps, replicas.length)), freed$, drain());
+        }
+        const freed$ = defer(() => (steps.forEach(free), EMPTY));
+        return concat(of(mergeMicroSteps(steps, replicas.length, joint.run())), freed$, drain());
       });
 
+    /** Takes notice at once, so that the source waits; what is to be done comes in its turn. */
+    const noticed = (rank: number, value: MicroStep | typeof EPOCH_END | typeof END): (() => void) => {
+      if (value === EPOCH_END) return joint.epochEnded(rank);
+      if (value === END) return joint.ended(rank);
+      joint.see(rank, value);
+      releases.set(value, hold(value));
+      return () => arrive(rank, value);
+    };
     const arrival$ = merge(
       ...replicas.map((replica$, rank) =>
         concat(
-          replica$.pipe(map((step) => () => arrive(rank, step))),
-          of(() => void running.delete(rank)),
+          replica$.pipe(
+            withEnds<MicroStep>(),
+            map((value) => noticed(rank, value)),
+          ),
+          of(() => joint.completed(rank)),
         ),
       ),
     );
@@ -154,7 +160,10 @@ export function mergeReplicas(
         apply();
         return drain();
       }),
-      finalize(() => waiting.forEach((arrived) => arrived.forEach(disposeTensors))),
+      finalize(() => {
+        line.clear();
+        disposeTensors(repeat);
+      }),
     );
   });
 }

@@ -61,11 +61,11 @@ export interface CompiledStep {
 }
 
 /**
- * Makes a compiled step for a plan, with a first batch to try it on.
+ * Makes a compiled step for a plan, with a first batch to try it on, and the number that this one has.
  *
  * @throws CompileError if it cannot, or if what it has made computes something else than the plan does.
  */
-export type CompileStep = (plan: StepPlan, first: Batch) => CompiledStep;
+export type CompileStep = (plan: StepPlan, first: Batch, microStep: number) => CompiledStep;
 
 let bound: CompileStep | undefined;
 

@@ -7,7 +7,7 @@ import type { Waits } from './waits.js';
 
 /** The ends of a source and of its epochs, as those who work on its values are told of them. */
 export interface Endings {
-  readonly words: Required<Pick<Run, 'epochEnd$' | 'end$' | 'ended' | 'end' | 'endReason'>>;
+  readonly words: Required<Pick<Run, 'epochEnd$' | 'end$' | 'ended' | 'end' | 'endReason' | 'giveBack'>>;
   /** Tells of an epoch's end; resolves when all is done that it leads to. */
   readonly endEpoch: (isLast: boolean) => Promise<void>;
   /** Tells of the source's end; the first word on how it ends counts. */
@@ -15,7 +15,10 @@ export interface Endings {
   readonly endsAs: (how: 'over' | 'stopped') => void;
 }
 
-export function endings({ stop }: Pick<Stopping, 'stop'>, { settled }: Pick<Waits, 'settled'>): Endings {
+export function endings(
+  { stop, giveBack }: Pick<Stopping, 'stop' | 'giveBack'>,
+  { settled }: Pick<Waits, 'settled'>,
+): Endings {
   const [epochEnd$, end$] = [new Subject<void>(), new Subject<void>()];
   let ended: 'over' | 'stopped' | undefined;
   let reason: EndReason | undefined;
@@ -30,6 +33,7 @@ export function endings({ stop }: Pick<Stopping, 'stop'>, { settled }: Pick<Wait
         stop();
       },
       endReason: () => reason,
+      giveBack,
     },
     endEpoch: (isLast) => {
       if (isLast) ended = 'over';

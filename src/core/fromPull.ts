@@ -76,19 +76,25 @@ export function fromPull<T extends object>(
   return new Observable((subscriber) => {
     if (from) sayOtherVersions(from);
     const abort = new AbortController();
-    const { stop, isAsked, orStopped } = stopping();
+    const stops = stopping();
+    const { isAsked, isGivenBack, orStopped } = stops;
     const { waitUntil, isWaiting, settled } = waits();
     const { pauseUntil, areClosed, opened } = gates();
-    const { words, endEpoch, end, endsAs } = endings({ stop }, { settled });
+    const { words, endEpoch, end, endsAs } = endings(stops, { settled });
     const { state, take, close, during } = runState(from?.stages);
     let cursor: Cursor | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
     let isRepeat = false;
     const run: Run = { ...words, isRepeat: () => isRepeat, state, waitUntil, pauseUntil };
     const pull = puller(source, epochs, abort.signal, saved && countsIn(saved.data, ['pass', 'given'], 'source'));
-    const { next, fill, drop } = pullAhead(pull, { isAsked, orStopped }, prefetch);
+    const { next, fill, drop } = pullAhead(pull, stops, prefetch);
 
     const isClosed = (): boolean => subscriber.closed; // asked anew after each await, which TypeScript does not know
+    const repeating = async (work: () => Promise<void>): Promise<void> => {
+      isRepeat = true;
+      await work();
+      isRepeat = false;
+    };
     const paused = () => orStopped(during(opened(abort.signal)));
     let failure: { readonly error: unknown } | undefined;
     const failed = (error: unknown): typeof STOPPED => ((failure = { error }), STOPPED);
@@ -101,17 +107,14 @@ export function fromPull<T extends object>(
         if (before) {
           // All stages up to the window's are restored by it, so that they are there when the end is told.
           ({ epoch, cursor } = before);
-          isRepeat = true;
-          subscriber.next({ ...before.value, epoch, [RUN]: run });
-          await settled();
-          isRepeat = false;
+          await repeating(() => (subscriber.next({ ...before.value, epoch, [RUN]: run }), settled()));
         }
         if (pulled !== STOPPED && epoch > 0 && pulled?.epoch !== epoch && !isClosed()) {
           await endEpoch(!pulled);
-          if (before) await endEpoch(!pulled); // for stages that have just seen their first value
+          if (before) await repeating(() => endEpoch(!pulled)); // for stages that have just seen their first value
         }
         if (!pulled || pulled === STOPPED || isAsked() || isClosed()) {
-          cursor = standing(pulled, cursor);
+          cursor = standing(pulled, cursor, isGivenBack());
           endsAs(pulled ? 'stopped' : 'over');
           if (pulled && pulled !== STOPPED) disposeTensors(pulled.value);
           break;
@@ -145,11 +148,11 @@ export function fromPull<T extends object>(
       subscriber.complete();
     };
     const fail = (error: unknown): void => subscriber.error(error);
-    const stops = until.subscribe({ next: () => words.end({ reason: 'until' }), error: fail });
+    const asks = until.subscribe({ next: () => words.end({ reason: 'until' }), error: fail });
     emitAll().catch(fail);
 
     return () => {
-      stops.unsubscribe();
+      asks.unsubscribe();
       abort.abort();
       close();
       pull.stop();

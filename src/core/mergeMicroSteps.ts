@@ -1,17 +1,17 @@
 import type * as tf from '@tensorflow/tfjs';
-import { map, zip, type Observable } from 'rxjs';
 
 import { disposeTensors } from './batch.js';
 import { ArgumentError } from './errors.js';
 import { last, max, mean, sum, type Reducer } from './metric.js';
-import { RUN, waitUntil, type Run } from './run.js';
+import { RUN, type Run } from './run.js';
 import { tensors } from './tensors.js';
 import type { MicroStep } from './values.js';
 
-/** The same micro-step of several replicas as one: means by weight, metrics as they declare. Takes the steps' tensors. */
-export function mergeMicroSteps(steps: readonly MicroStep[], worldSize: number): MicroStep {
+/** The same micro-step of several replicas as one: means by weight, metrics as they declare. Takes the steps' tensors; goes on in `run`, if they are in any. */
+export function mergeMicroSteps(steps: readonly MicroStep[], worldSize: number, run: Run): MicroStep {
   const [first] = steps as [MicroStep];
-  if (steps.length === 1) return { ...first, worldSize };
+  const own = { worldSize, ...(first[RUN] && { [RUN]: run }) };
+  if (steps.length === 1) return { ...first, ...own };
   const total = (pick: (step: MicroStep) => number): number => steps.reduce((all, step) => all + pick(step), 0);
   const weight = total((step) => step.weight);
   const shares = steps.map((step) => (weight === 0 ? 0 : step.weight / weight));
@@ -44,8 +44,7 @@ export function mergeMicroSteps(steps: readonly MicroStep[], worldSize: number):
     weight,
     samples: total(({ samples }) => samples),
     globalStep: Math.min(...steps.map(({ globalStep }) => globalStep)),
-    worldSize,
-    ...(first[RUN] && { [RUN]: mergeRuns(steps, first[RUN]) }),
+    ...own,
   };
 }
 
@@ -79,16 +78,4 @@ function mergeMetric(
   throw new ArgumentError(
     `mergeReplicas: the metric '${name}' must be reduced by mean, sum, max or last, received a reducer of its own`,
   );
-}
-
-function mergeRuns(steps: readonly MicroStep[], run: Run): Run {
-  const all = (pick: (run: Run) => Observable<void> | undefined): Observable<void> =>
-    zip(steps.flatMap((step) => pick(step[RUN] ?? {}) ?? [])).pipe(map(() => undefined));
-  return {
-    ...run,
-    waitUntil: (promise) => steps.forEach((step) => waitUntil(step, promise)),
-    end: (reason) => steps.forEach((step) => step[RUN]?.end?.(reason)),
-    epochEnd$: all(({ epochEnd$ }) => epochEnd$),
-    end$: all(({ end$ }) => end$),
-  };
 }

@@ -14,12 +14,13 @@ export interface PullAhead<T> {
 
 export function pullAhead<T>(
   pull: Puller<T>,
-  { isAsked, orStopped }: Pick<Stopping, 'isAsked' | 'orStopped'>,
+  { isAsked, isGivenBack, orStopped }: Pick<Stopping, 'isAsked' | 'isGivenBack' | 'orStopped'>,
   prefetch: number,
 ): PullAhead<T> {
   const ahead: Promise<Pulled<T> | undefined>[] = [];
   return {
     next: async () => {
+      if (isGivenBack()) return STOPPED; // another one comes before it
       const next = ahead.shift() ?? (isAsked() ? undefined : pull.next());
       if (!next) return STOPPED;
       const pulled = await orStopped(next);

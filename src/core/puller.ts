@@ -59,11 +59,12 @@ export function puller<T extends object>(
         const pulled = { value, epoch: (value as { epoch?: number }).epoch ?? epoch, cursor };
         if (skipped === 0) return pulled;
         skipped -= 1;
-        if (skipped === 0) passedOver = pulled;
-        else disposeTensors(value);
+        disposeTensors(passedOver?.value);
+        passedOver = pulled;
         continue;
       }
       iterator = undefined;
+      skipped = 0; // a pass that is shorter is over: so it is with replicas
       if (inEpoch === 0) {
         const remedy = epoch === 1 ? 'is it empty?' : 'give a function that makes a new source for each epoch';
         throw new SourceError(

@@ -1,5 +1,4 @@
 import {
-  concatMap,
   defer,
   distinctUntilChanged,
   finalize,
@@ -22,6 +21,7 @@ import type { RunChange } from './runChange.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
+import { oneByOne } from './oneByOne.js';
 import type { RunState } from './snapshot.js';
 
 /** The key under which values carry their run; being a symbol, it is seen by neither JSON nor structured clones. */
@@ -37,6 +37,8 @@ export interface Run {
   readonly epochEnd$?: Observable<void>;
   /** Makes the source complete, when all is done with the batch under way, as if it had no more; the first reason counts. */
   readonly end?: (reason: EndReason) => void;
+  /** Makes the source complete as `end` does, and ask again for the batch under way when the run goes on: nothing has come of it. */
+  readonly giveBack?: () => void;
   /** Why the source was made to complete, if it was. */
   readonly endReason?: () => EndReason | undefined;
   /** Emits once, when nothing is under way and the source is about to complete: the last chance to ask for a snapshot. */
@@ -45,7 +47,7 @@ export interface Run {
   readonly ended?: () => 'over' | 'stopped' | undefined;
   /**
    * Whether the value under way is one that the run had been given before it was saved, and that ended an epoch: stages are restored by it, and nothing is
-   * computed of it.
+   * computed of it. Or the word of that end is told once more, for those whose first value it has led to.
    */
   readonly isRepeat?: () => boolean;
   /** What can be saved of the run. */
@@ -56,6 +58,8 @@ export interface Run {
   readonly averaged?: Model;
   /** What learning rates are multiplied by from the next step on; whoever lowers it says so in a change event. */
   readonly rate?: { scale: number };
+  /** What `backward` has counted: passes so far. */
+  readonly passes?: { count: number };
   readonly loss?: LossFunction;
   readonly metrics?: Readonly<Record<string, Metric>>;
   /** The global step of the weights as they are now. */
@@ -119,7 +123,7 @@ export function waitMap<T extends object, R>(
           waiting.add(value);
           return { value, release: hold(value) };
         }),
-        concatMap(({ value, release }, index) => {
+        oneByOne(({ value, release }, index) => {
           const work$ = from(project(value, index));
           waiting.delete(value); // until now it is ours, should project throw
           return work$.pipe(finalize(release));

@@ -73,6 +73,8 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
     for (let n = 2; stages.has(free); n++) free = `${name}#${n}`;
     return free;
   };
+  const saved = (name: string): Held | undefined =>
+    Object.hasOwn(from, unused(name)) ? from[unused(name)] : undefined;
   const copied = (): RunSnapshot => {
     const { keep, tidy } = tensors();
     const taken: [string, Holding & Held][] = Object.entries(from); // what no stage has asked for yet is kept
@@ -92,10 +94,11 @@ export function runState(from: Readonly<Record<string, Held>> = {}): {
   return {
     state: {
       join: (name, holding) => {
-        const own = unused(name);
-        stages.set(own, holding);
-        return Object.hasOwn(from, own) ? from[own] : undefined;
+        const held = saved(name);
+        stages.set(unused(name), holding);
+        return held;
       },
+      saved,
       snapshot: () =>
         new Promise((resolve) => {
           if (closed) return resolve(undefined);

@@ -24,6 +24,8 @@ export type RunSnapshot = Readonly<Record<string, Holding & Held>>;
 export interface RunState {
   /** Takes part under a name, and gets back what the stage held in the snapshot that the run goes on from. */
   join(name: string, holding: () => Holding): Held | undefined;
+  /** What the next stage of that name is given when it joins. */
+  saved(name: string): Held | undefined;
   /**
    * Copies what everything in the run holds, as soon as nothing is under way: before the next batch, or at the end of the source. Settles with undefined
    * if the run is cut off before that.

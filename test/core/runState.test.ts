@@ -20,4 +20,13 @@ describe('runState', () => {
     expect(Object.keys(stages)).toStrictEqual(['unasked', ...NAMES]);
     expect(Object.getPrototypeOf(stages)).toBe(Object.prototype);
   });
+
+  it('says what the next stage of a name is given, and lets none join by it', async () => {
+    const { state, take } = runState({ stage: { data: 1 }, 'stage#2': { data: 2 } });
+    const seen = [state.saved('stage'), state.saved('stage'), state.join('stage', () => ({ data: 3 })), state.saved('stage'), state.saved('other')]; // prettier-ignore
+    expect(seen).toStrictEqual([{ data: 1 }, { data: 1 }, { data: 1 }, { data: 2 }, undefined]);
+    const taken = state.snapshot();
+    take();
+    expect((await readSnapshot((await taken)!)).stages).toMatchObject({ stage: { data: 3 }, 'stage#2': { data: 2 } });
+  });
 });

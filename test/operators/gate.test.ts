@@ -5,6 +5,7 @@ import {
   concat,
   concatMap,
   defer,
+  from,
   lastValueFrom,
   map,
   NEVER,
@@ -249,5 +250,25 @@ describe('gate in a run', () => {
     expect([...seen.map(plain), ...rest]).toStrictEqual(whole);
     expect(second.read()).toStrictEqual(weights);
     second.dispose();
+  });
+
+  it('lets 20 000 events that have come meanwhile through when it opens, without a long stack', async () => {
+    const open$ = new BehaviorSubject<boolean>(true);
+    const all = Array.from({ length: 20_000 }, (_, i) => i + 1);
+    const passed: number[] = [];
+    const passed$ = from(all).pipe(
+      map((globalStep) => ({ globalStep })),
+      gate(open$),
+      tap(({ globalStep }) => {
+        passed.push(globalStep);
+        if (globalStep === 1) open$.next(false);
+      }),
+    );
+    const ended = lastValueFrom(passed$);
+    expect(passed).toStrictEqual([1]);
+    open$.next(true);
+    await ended;
+
+    expect(passed).toStrictEqual(all);
   });
 });

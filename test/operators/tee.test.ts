@@ -1,4 +1,4 @@
-import { concat, EMPTY, from, lastValueFrom, NEVER, of, Subject, throwError, timer, toArray } from 'rxjs';
+import { concat, EMPTY, from, lastValueFrom, NEVER, of, Subject, tap, throwError, timer, toArray } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { tee, type Sink, type TeeOptions } from '../../operators/tee.js';
@@ -240,15 +240,6 @@ describe('tee that does not wait', () => {
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
-  it('gives on a long backlog without a long stack', async () => {
-    let taken = 0;
-    const many = Array.from({ length: 20_000 }, (_, i) => stepEvent(i + 1));
-    const sink = () => (taken++ === 0 ? Promise.resolve() : undefined);
-    await lastValueFrom(from(many).pipe(tee(sink, { whenBusy: { buffer: 100_000 } })));
-
-    expect(taken).toBe(20_000);
-  });
-
   it('says on the console, once, how many steps a sink was not given that does not want to be told', async () => {
     const warn = vi.spyOn(console, 'warn').mockReturnValue();
     const slow = () => Promise.resolve();
@@ -273,3 +264,32 @@ describe('tee that does not wait', () => {
     expect(() => tee(() => undefined, { whenBusy: whenBusy as never })).toThrow(ArgumentError);
   });
 });
+
+describe.each(['wait', 'drop', 'latest', { buffer: 100 }, { buffer: 20_000 }] as const)(
+  'tee behind 20 000 events at once, when busy %j,',
+  (whenBusy) => {
+    const COUNT = 20_000;
+    const many = Array.from({ length: COUNT }, (_, i) => ({ type: 'step' as const, globalStep: i + 1 }));
+    const waits: Record<string, (nth: number) => boolean> = {
+      'waits for its first event only': (nth) => nth === 1,
+      'waits now and then': (nth) => nth % 1000 === 1,
+      'always waits': () => true,
+    };
+
+    it.each(Object.entries(waits))('a sink that %s is no long stack', async (_, hasToWait) => {
+      const [taken, passed]: number[][] = [[], []];
+      let dropped = 0;
+      const sink: Sink<(typeof many)[0]> = {
+        next: ({ globalStep }) => (taken!.push(globalStep), hasToWait(taken!.length) ? Promise.resolve() : undefined),
+        dropped: (count) => void (dropped += count),
+      };
+      await lastValueFrom(from(many).pipe(tee(sink, { whenBusy }), tap(({ globalStep }) => passed!.push(globalStep)))); // prettier-ignore
+
+      const all = many.map(({ globalStep }) => globalStep);
+      const kept = typeof whenBusy === 'object' ? whenBusy.buffer : { wait: COUNT, drop: 0, latest: 1 }[whenBusy];
+      expect(passed).toStrictEqual(all);
+      expect(taken).toStrictEqual([1, ...all.slice(1).slice(-kept || COUNT)]);
+      expect(taken!.length + dropped).toBe(COUNT);
+    });
+  },
+);

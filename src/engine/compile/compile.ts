@@ -20,9 +20,9 @@ import { SUM } from './stepGraph.js';
 
 /** Compiles steps for native TensorFlow, by running one eagerly and writing down what it does. */
 export function compilerFor(library: typeof tf): CompileStep {
-  return (plan, first) => {
+  return (plan, first, microStep) => {
     const { scalar, tensor1d } = library;
-    const learned = learning(library, plan, first);
+    const learned = learning(library, plan, first, microStep);
     const metrics = Object.keys(plan.metrics);
 
     /** Has a program done on tensors, in a graph that knows it. */

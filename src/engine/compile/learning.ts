@@ -36,7 +36,7 @@ export interface Learning {
   close(): void;
 }
 
-export function learning(library: typeof tf, plan: StepPlan, first: Batch): Learning {
+export function learning(library: typeof tf, plan: StepPlan, first: Batch, microStep: number): Learning {
   const backend = library.backend() as unknown as Backend;
   const { weights } = pairsOf(library, plan);
   const used = new Map<string, Pair>();
@@ -60,7 +60,7 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch): Lear
   let initial: OptimizerState = {};
   try {
     initial = plan.optimizer.init(plan.weights.slots);
-    const { expected } = record(fed, 1);
+    const { expected } = record(fed, microStep);
     const update = updateOf(library, plan, initial, groups, targets);
     const open = (values: Values): void => {
       graph = openStep(backend, plan, programs, weights, [...used.values()], groups, update, values);

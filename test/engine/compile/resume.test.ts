@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { filter, lastValueFrom, map, Subject, tap, toArray } from 'rxjs';
+import { catchError, EMPTY, filter, lastValueFrom, map, Subject, tap, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { readback } from '../../../operators/readback.js';
@@ -7,6 +7,8 @@ import { trainStep } from '../../../operators/trainStep.js';
 import { checkpointEvery } from '../../../src/checkpoint/checkpointEvery.js';
 import { latest } from '../../../src/checkpoint/latest.js';
 import { memoryStore } from '../../../src/checkpoint/memoryStore.js';
+import type { Batch } from '../../../src/core/batch.js';
+import type { LossFunction } from '../../../src/core/loss.js';
 import type { TrainingEvent } from '../../../src/core/events.js';
 import { fromPull } from '../../../src/core/fromPull.js';
 import type { Checkpoint } from '../../../src/core/snapshot.js';
@@ -107,5 +109,60 @@ describe.skipIf(absent)(`C11 ${INSTALLED}`, () => {
     const [compiled, eager] = [await run(true), await run(false)];
     expect(formOf(compiled)).toStrictEqual(formOf(eager));
     expect(formOf(await run(false, compiled))).toStrictEqual(formOf(await run(true, eager)));
+  });
+
+  describe('that goes on and fails in its first batch says which it was, compiled as op by op:', () => {
+    const good = () => batchesOf([2, 2, 2, 2]);
+    const bad: Record<string, readonly [Batch, string]> = {
+      'labels that are fewer than their shape says': [
+        { ...good()[0]!, ys: { data: new Float32Array(1), shape: [2, 1] } },
+        'StepError: backward: failed at global step 3, micro-step 6: Based on the provided shape',
+      ],
+      'inputs that do not fit': [
+        { ...good()[0]!, xs: { data: new Float32Array(6), shape: [2, 3] } },
+        'BatchError: forward: micro-batch 6 must fit the model',
+      ],
+      'too few weights': [{ ...good()[0]!, weight: [1] }, 'BatchError: forward: micro-batch 6 must have one weight'],
+    };
+    const run = async (compile: boolean, batches: Batch[], from?: Checkpoint, loss: LossFunction = mse) => {
+      const [model, store, until] = [line(), memoryStore(), new Subject<void>()];
+      let given = 0;
+      let error = '';
+      const options = { epochs: 2, prefetch: 0, until, ...(from && { from }) };
+      await lastValueFrom(
+        fromPull(() => batches, options).pipe(
+          tap(() => ++given === 5 && until.next()),
+          trainStep(model, { loss, optimizer: adamw(), accumulate: 2, compile }),
+          readback(),
+          checkpointEvery<TrainingEvent>(9, store),
+          catchError((thrown: unknown) => ((error = String(thrown)), EMPTY)),
+        ),
+        { defaultValue: undefined },
+      );
+      model.dispose();
+      return { error, rest: (await latest(store))! };
+    };
+    it.each(Object.entries(bad))('%s', async (_, [batch, says]) => {
+      const { rest } = await run(true, [...good(), good()[0]!]);
+      expect(rest.microStep).toBe(5);
+      for (const compile of [true, false]) {
+        const { error } = await run(compile, [...good(), good()[0]!, batch], rest);
+        expect({ compile, error: error.slice(0, says.length) }).toStrictEqual({ compile, error: says });
+      }
+    });
+
+    it('also where that batch only stands for the end of an epoch', async () => {
+      const { rest } = await run(true, [...good(), good()[0]!]);
+      const failing = (): never => {
+        throw new Error('own fault');
+      };
+      const { error } = await run(true, [...good(), good()[0]!], rest, failing);
+      expect(error).toMatch(/^LossError: .*5.*own fault/);
+    });
+
+    it('counts from 1 in a run that starts', async () => {
+      const { error } = await run(true, [bad['too few weights']![0]]);
+      expect(error).toMatch('micro-batch 1 must have one weight');
+    });
   });
 });
