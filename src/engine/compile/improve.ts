@@ -12,12 +12,10 @@ import { sigmoidGradient } from './rules/sigmoidGradient.js';
 import { softmaxCrossEntropy } from './rules/softmaxCrossEntropy.js';
 import { sumOfProducts } from './rules/sumOfProducts.js';
 import { tanhGradient } from './rules/tanhGradient.js';
-import { unstack } from './rules/unstack.js';
 
 const RULES: readonly Rule[] = [
   sameCast,
   reshape,
-  unstack,
   matMul,
   sumOfProducts,
   bias,

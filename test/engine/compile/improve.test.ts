@@ -46,6 +46,8 @@ const steps = (apply: (parts: tf.Tensor[], w: tf.Tensor) => tf.Tensor): Pass =>
 const recurrent = (parts: readonly tf.Tensor[], w: tf.Tensor): tf.Tensor =>
   tf.addN(parts.map((part) => tf.tanh(tf.matMul(part, w))));
 
+const again = (apply: (h: tf.Tensor) => tf.Tensor, xs: tf.Tensor): tf.Tensor => apply(apply(apply(xs)));
+
 const STEP = { Select: 0, IsNan: 0, Greater: 0, Fill: 0 };
 const CROSS_ENTROPY = { SoftmaxCrossEntropyWithLogits: 1, Softmax: 0, Max: 0, Log: 0 };
 
@@ -108,19 +110,26 @@ describe.skipIf(absent)(`improve ${INSTALLED}`, () => {
     ],
     ['a bias behind a product of few rows', dense, { MatMul: 1 + 1, Snapshot: 1, BiasAdd: 1 }],
     [
-      'a tensor that is transposed to be taken apart',
-      steps((parts, w) => tf.mul(tf.addN(parts), tf.mean(w))),
-      { Transpose: 0, Unpack: 1 },
-    ],
-    [
       'products of all parts of a tensor with one matrix, and their gradients',
       steps(recurrent),
-      { MatMul: 2, Transpose: 0, Unpack: 2, ConcatV2: 2, BatchMatMulV2: 0 },
+      { MatMul: 2, Unpack: 2, ConcatV2: 2, BatchMatMulV2: 0 },
     ],
     [
       'gradients of products among others',
       steps((parts, w) => tf.mul(recurrent(parts, w), tf.mean(w))),
       { MatMul: 2, ConcatV2: 2, Add: 1 },
+    ],
+    [
+      'products of few rows that transpose one matrix again and again',
+      pass([[3, 5], [5, 3]], (xs, w, v) => again((h) => tf.matMul(tf.matMul(h, w!), v!), xs)), // prettier-ignore
+      { MatMul: 6 + 5 + 2, Transpose: 2, Snapshot: 2, BatchMatMulV2: 0 },
+    ],
+    [
+      'such products with a large matrix',
+      pass([[4, 3], [3, 400], [400, 400], [400, 3]], (xs, w, a, b, c) => {
+        return tf.matMul(again((h) => tf.matMul(h, b!), tf.matMul(scaled(xs, w!), a!)), c!);
+      }), // prettier-ignore
+      { MatMul: 5 + 5 + 3, Transpose: 1, Snapshot: 1, BatchMatMulV2: 0 },
     ],
     ['gelu', pass(full, (xs, w) => gelu(scaled(xs, w!))), { Tanh: 0, TanhGrad: 0, Sigmoid: 1, SigmoidGrad: 1 }],
   ])('rewrites %s', (_, each, counts) => {
@@ -138,14 +147,6 @@ describe.skipIf(absent)(`improve ${INSTALLED}`, () => {
       { MatMul: 2 + 1, Unpack: 1 },
     ],
     [
-      'a tensor that is taken apart behind turning all its axes',
-      pass([[3, 3]], (xs, w) => parted(tf.transpose(xs, [2, 1, 0]), (parts) => tf.matMul(tf.addN(parts), w!, true)), {
-        inputs: [2, 3, 4],
-        labels: { data: new Float32Array(6), shape: [2, 3] },
-      }),
-      { Transpose: 1, Unpack: 1 },
-    ],
-    [
       'the bias of a product of many rows',
       pass([[3, 3], [3]], (xs, w, b) => tf.add(tf.matMul(xs, w!), b!), { inputs: [300, 3] }), // prettier-ignore
       { Snapshot: 0, BiasAdd: 1 },
@@ -156,6 +157,11 @@ describe.skipIf(absent)(`improve ${INSTALLED}`, () => {
         inputs: [300, 3],
       }),
       { MatMul: 4, ConcatV2: 0 },
+    ],
+    [
+      'products of many rows that transpose one matrix again and again',
+      pass(square, (xs, w) => again((h) => tf.matMul(h, w!), xs), { inputs: [300, 3] }),
+      { MatMul: 3 + 2 + 3, Transpose: 0, Snapshot: 0 },
     ],
     [
       'products of several matrices',

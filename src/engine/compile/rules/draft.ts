@@ -14,6 +14,8 @@ export interface Draft {
   readonly constant: (ref: string) => Settled['values'] | undefined;
   /** The node that computes this, if one has been written. */
   readonly find: (op: string, input: readonly string[], attr?: Attrs) => string | undefined;
+  /** The nodes of some op that take this for their input number `at`, of what has been written. */
+  readonly users: (op: string, ref: string, at: number) => GraphNode[];
   /** Writes a node that depends on its inputs only, or finds the one that computes the same. `shapes` are those of its outputs. */
   readonly add: (op: string, input: readonly string[], shapes: readonly Shape[], attr?: Attrs) => string;
   /** A constant number. */
@@ -79,6 +81,7 @@ export function draftOf(program: Program): Draft {
     shapeOf: (ref) => shapes.get(ref)!,
     constant: (ref) => (hosts.get(ref)?.random ? undefined : hosts.get(ref)?.values),
     find: (op, input, attr = FLOATS) => computed.get(keyOf(op, input, attr)),
+    users: (op, ref, at) => [...nodes.values()].filter((node) => node.op === op && node.input[at] === ref),
     add,
     number: (value) => host(FLOAT, [], Float32Array.of(value)),
     integers,

@@ -1,6 +1,5 @@
-import { nodeOf } from '../graph.js';
+import { nodeOf, type GraphNode } from '../graph.js';
 import type { Draft } from './draft.js';
-import { axisOf } from './unstack.js';
 
 type Attr = Parameters<Draft['add']>[3];
 
@@ -29,4 +28,9 @@ export function unstackedProduct(
   products.forEach((ref, i) => ref !== part && draft.replace(ref!, i ? `${apart}:${i}` : apart));
   const at = parts.indexOf(part);
   return at ? `${apart}:${at}` : apart;
+}
+
+/** The axis along which an Unpack takes its input apart. */
+function axisOf({ attr }: GraphNode): number {
+  return (attr['axis'] as { readonly i: number } | undefined)?.i ?? 0;
 }
