@@ -1,0 +1,230 @@
+import { concat, from, lastValueFrom, of, throwError } from 'rxjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { tee } from '../../../operators/tee.js';
+import { memoryStore } from '../../../src/checkpoint/memoryStore.js';
+import { ArgumentError } from '../../../src/core/errors.js';
+import type { TrainingEvent } from '../../../src/core/events.js';
+import { SinkError } from '../../../src/core/sinkError.js';
+import { mlflow, type MlflowOptions } from '../../../src/sinks/mlflow/mlflow.js';
+import { MlflowError } from '../../../src/sinks/mlflow/mlflowError.js';
+import { stepEvent, validationEvent } from '../../../src/testing/steps.js';
+import { missing, startMlflow, type Mlflow } from './server.js';
+
+const end: TrainingEvent = { type: 'end', globalStep: 2, epoch: 1, reason: 'epochs' };
+const events: TrainingEvent[] = [
+  stepEvent(1, { loss: 2, metrics: { accuracy: 0.5 }, ema: { loss: 2 }, gradientNorm: 3, samplesPerSecond: 100 }),
+  stepEvent(2, { loss: 1, metrics: { accuracy: 0.75 }, ema: { loss: 1.9 }, learningRate: 0.05 }),
+  validationEvent(2, { loss: 1.25, metrics: { accuracy: 0.7 } }),
+  end,
+];
+
+describe('mlflow', () => {
+  it.each([
+    [() => mlflow({ url: 'nowhere' }, 'a'), /url must be that of a server, received 'nowhere'/],
+    [() => mlflow({ url: 'http://a', times: 0 }, 'a'), /times/],
+    [() => mlflow({ url: 'http://a', delayMs: -1 }, 'a'), /delayMs/],
+    [() => mlflow({ url: 'http://a' }, ''), /experiment must be a name/],
+    [() => mlflow({ url: 'http://a' }, 'a', { resume: true }), /resume must come with the name/],
+    [() => mlflow({ url: 'http://a' }, 'a', { params: { loss: () => 1 } }), /params must be plain data, loss is/],
+    [() => mlflow({ url: 'http://a' }, 'a', { params: { a: { b: new Map() } } }), /a\.b is \[object Map\]/],
+  ])('refuses what cannot be: %s', (make, message) => {
+    expect(make).toThrow(ArgumentError);
+    expect(make).toThrow(message);
+  });
+});
+
+describe.skipIf(missing)(`mlflow on a server${missing}`, () => {
+  let server!: Mlflow;
+  let experiments = 0;
+  beforeAll(async () => {
+    server = await startMlflow();
+  }, 60_000);
+  afterAll(async () => (server as Mlflow | undefined)?.stop());
+
+  const sinkTo = (options: MlflowOptions = {}, experiment = `experiment ${++experiments}`) =>
+    mlflow({ url: server.url, delayMs: 10, times: 8 }, experiment, options);
+  const runsOf = async (experiment = `experiment ${experiments}`): Promise<any[]> => {
+    const found = await server.get(`mlflow/experiments/get-by-name?experiment_name=${encodeURIComponent(experiment)}`);
+    const { runs = [] } = await server.get('mlflow/runs/search', {
+      experiment_ids: [found.experiment.experiment_id],
+      order_by: ['attributes.start_time ASC'],
+    });
+    return runs as any[];
+  };
+  const historyOf = async (run: any, key: string): Promise<any[]> => {
+    const path = `mlflow/metrics/get-history?run_id=${run.info.run_id}&metric_key=${encodeURIComponent(key)}`;
+    return ((await server.get(path)).metrics ?? []).map(({ step, value }: any) => [step, value]);
+  };
+  const run = (sink: ReturnType<typeof mlflow>, given = events) => lastValueFrom(from(given).pipe(tee(sink)));
+
+  it('has every number at its step, over one axis, and the run finished', async () => {
+    const began = Date.now();
+    await run(sinkTo({ run: 'first', tags: { team: 'blue' } }));
+
+    const [only, ...others] = await runsOf();
+    expect(others).toStrictEqual([]);
+    expect(only.info).toMatchObject({ run_name: 'first', status: 'FINISHED' });
+    expect(only.info.end_time).toBeGreaterThanOrEqual(only.info.start_time);
+    expect(only.info.start_time).toBeGreaterThanOrEqual(began);
+    expect(only.data.tags).toContainEqual({ key: 'team', value: 'blue' });
+    const names = only.data.metrics.map(({ key }: any) => key).sort();
+    const histories = await Promise.all(names.map(async (name: string) => [name, await historyOf(only, name)]));
+    expect(Object.fromEntries(histories)).toStrictEqual({
+      'ema/loss': [[1, 2], [2, 1.9]],
+      epoch: [[1, 1], [2, 1]],
+      'training/accuracy': [[1, 0.5], [2, 0.75]],
+      'training/gradientNorm': [[1, 3]],
+      'training/learningRate': [[1, 0.1], [2, 0.05]],
+      'training/loss': [[1, 2], [2, 1]],
+      'training/samplesPerSecond': [[1, 100]],
+      'validation/accuracy': [[2, 0.7]],
+      'validation/loss': [[2, 1.25]],
+    }); // prettier-ignore
+  });
+
+  it("is read back by Python's client: numbers, times, parameters, tags, status", async () => {
+    const began = Date.now();
+    await run(sinkTo({ run: 'read', params: { optimizer: { name: 'adam', betas: [0.9, 0.999] }, batch: 32, warm: null } }));
+    const [only] = await runsOf();
+
+    const read = server.python(
+      `(lambda run: dict(status=run.info.status, name=run.info.run_name, params=run.data.params,
+        loss=[[m.step, m.value, m.timestamp] for m in client.get_metric_history(run.info.run_id, 'training/loss')]))(client.get_run('${only.info.run_id}'))`,
+    ) as any;
+    expect(read).toMatchObject({
+      status: 'FINISHED',
+      name: 'read',
+      params: { 'optimizer.name': 'adam', 'optimizer.betas': '[0.9,0.999]', batch: '32', warm: 'null' },
+      loss: [[1, 2, expect.any(Number)], [2, 1, expect.any(Number)]],
+    }); // prettier-ignore
+    for (const [, , at] of read.loss) expect(at).toSatisfy((ms: number) => ms >= began && ms <= Date.now());
+  });
+
+  it('keeps parameters whole in config.json, and within limits as parameters', async () => {
+    const many = Object.fromEntries(Array.from({ length: 205 }, (_, i) => [`p${i}`, i]));
+    const params = { many, long: 'x'.repeat(7000), 'odd %': '' };
+    await run(sinkTo({ params }));
+    const [only] = await runsOf();
+
+    const kept = Object.fromEntries(only.data.params.map(({ key, value = '' }: any) => [key, value]));
+    expect(Object.keys(kept)).toHaveLength(207);
+    expect(kept).toMatchObject({ 'many.p0': '0', 'many.p204': '204', 'odd _': '' });
+    expect(kept.long).toHaveLength(6000);
+    expect(await artifact(only, 'config.json')).toStrictEqual(params);
+  });
+
+  async function artifact(of: any, path: string): Promise<any> {
+    return server.get(`mlflow-artifacts/artifacts${new URL(of.info.artifact_uri).pathname}/${path}`);
+  }
+
+  it('uploads a checkpoint that the run has saved', async () => {
+    const checkpoints = memoryStore();
+    await checkpoints.save('0002 a', { 'w.json': new TextEncoder().encode('{"w":[1,2]}') });
+    const saved: TrainingEvent = { type: 'checkpoint', globalStep: 2, epoch: 1, name: '0002 a', reason: 'steps', best: false, skipped: 0 }; // prettier-ignore
+    await run(sinkTo({ checkpoints }), [...events.slice(0, 3), saved, end]);
+
+    const [only] = await runsOf();
+    const { files } = await server.get(`mlflow/artifacts/list?run_id=${only.info.run_id}&path=checkpoints/0002 a`);
+    expect(files).toMatchObject([{ path: 'checkpoints/0002 a/w.json', file_size: 11 }]);
+    expect(await artifact(only, 'checkpoints/0002%20a/w.json')).toMatchObject({ w: [1, 2] });
+  });
+
+  it('uploads a checkpoint that comes first of all', async () => {
+    const checkpoints = memoryStore();
+    await checkpoints.save('0', { 'w.json': new TextEncoder().encode('{}') });
+    const saved: TrainingEvent = { type: 'checkpoint', globalStep: 0, epoch: 1, name: '0', reason: 'demand', best: false, skipped: 0 }; // prettier-ignore
+    await run(sinkTo({ checkpoints }), [saved]);
+    expect(await artifact((await runsOf())[0], 'checkpoints/0/w.json')).toStrictEqual({});
+  });
+
+  it('passes NaN and the infinities on', async () => {
+    const values = [NaN, Infinity, -Infinity, 1];
+    await run(sinkTo(), values.map((loss, i) => stepEvent(i + 1, { loss })));
+    const id = (await runsOf())[0].info.run_id as string;
+    const read = server.python(`[str(m.value) for m in client.get_metric_history('${id}', 'training/loss')]`);
+    // The database has no infinity; MLflow keeps the largest number there is.
+    expect(read).toStrictEqual(['nan', '1.7976931348623157e+308', '-1.7976931348623157e+308', '1.0']);
+  });
+
+  it('makes names that MLflow takes', async () => {
+    const metrics = { 'top-5 %': 1, 'a//b': 2, '../c': 3, 'Größe': 4, ['n'.repeat(300)]: 5, '/d/': 6 };
+    await run(sinkTo(), [stepEvent(1, { metrics })]);
+    const names = (await runsOf())[0].data.metrics.map(({ key }: any) => key.replace('training/', '')).sort();
+    expect(names).toStrictEqual(
+      ['_/c', '_/d/_', 'Größe', 'a/_/b', 'epoch', 'learningRate', 'loss', 'n'.repeat(241), 'top-5 _'].sort(),
+    );
+  });
+
+  it('sends many steps in few requests, none lost', async () => {
+    let requests = 0;
+    const { fetch } = globalThis;
+    globalThis.fetch = (...args) => {
+      if (String(args[0]).endsWith('log-batch')) requests += 1;
+      return fetch(...args);
+    };
+    try {
+      await run(sinkTo(), Array.from({ length: 5000 }, (_, i) => stepEvent(i + 1, { loss: i })));
+    } finally {
+      globalThis.fetch = fetch;
+    }
+    expect(requests).toBeLessThanOrEqual(20); // 15 000 numbers
+    const history = await historyOf((await runsOf())[0], 'training/loss');
+    expect(history).toStrictEqual(Array.from({ length: 5000 }, (_, i) => [i + 1, i]));
+  });
+
+  it('goes on with the newest run of a name', async () => {
+    await run(sinkTo({ run: 'it' }));
+    await run(sinkTo({ run: "it's", resume: true }, `experiment ${experiments}`)); // there is none
+    await run(sinkTo({ run: 'it' }, `experiment ${experiments}`)); // not asked for
+    await run(sinkTo({ run: "it's", resume: true }, `experiment ${experiments}`), [stepEvent(3, { loss: 0.5 })]);
+
+    const runs = await runsOf();
+    expect(runs.map(({ info }) => [info.run_name, info.status])).toStrictEqual([
+      ['it', 'FINISHED'],
+      ["it's", 'FINISHED'],
+      ['it', 'FINISHED'],
+    ]);
+    expect(await historyOf(runs[1], 'training/loss')).toStrictEqual([[1, 2], [2, 1], [3, 0.5]]); // prettier-ignore
+    expect(await historyOf(runs[2], 'training/loss')).toStrictEqual([[1, 2], [2, 1]]); // prettier-ignore
+  });
+
+  it('says that a run has failed, and of what', async () => {
+    const failing$ = concat(of(events[0]!), throwError(() => new Error('the loss is NaN')));
+    await expect(lastValueFrom(failing$.pipe(tee(sinkTo())))).rejects.toThrow('the loss is NaN');
+    await expect.poll(async () => (await runsOf())[0].info.status).toBe('FAILED');
+    expect((await runsOf())[0].data.tags).toContainEqual({ key: 'error', value: 'the loss is NaN' });
+  });
+
+  it('does not lose a number when the server is killed in mid-run and comes back', async () => {
+    const sink = sinkTo();
+    const restarted$ = from(
+      (async function* () {
+        for (let i = 1; i <= 2000; i++) yield stepEvent(i, { loss: i });
+        await server.kill();
+        for (let i = 2001; i <= 4000; i++) yield stepEvent(i, { loss: i });
+        void server.start();
+        yield end;
+      })(),
+    );
+    await lastValueFrom(restarted$.pipe(tee(mlflowPatient(sink))));
+    const [only] = await runsOf();
+    expect(only.info.status).toBe('FINISHED');
+    expect(await historyOf(only, 'training/loss')).toHaveLength(4000);
+  }, 60_000);
+
+  const mlflowPatient = (sink: ReturnType<typeof mlflow>) => sink;
+
+  it('ends the run with an error that says so when the server stays away', async () => {
+    await server.kill();
+    try {
+      const sink = mlflow({ url: server.url, times: 2, delayMs: 1 }, 'a');
+      const error = await run(sink).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(SinkError);
+      expect((error as Error).cause).toBeInstanceOf(MlflowError);
+      expect((error as Error).message).toMatch(/step event of global step 1.* must answer, it does not: .*ECONNREFUSED/);
+    } finally {
+      await server.start();
+    }
+  }, 60_000);
+});
