@@ -26,6 +26,8 @@ export interface Sink<E> {
   next(event: E): void | ObservableInput<unknown>;
   error?(error: unknown): void;
   complete?(): void | ObservableInput<unknown>;
+  /** The run was unsubscribed, or another stage has failed: no more will come, neither an error nor the end. */
+  unsubscribe?(): void;
 }
 
 /** Options of {@link tee}. */
@@ -81,6 +83,7 @@ export function tee<E extends object>(
     );
   return pipe(
     tap({
+      unsubscribe: () => observer.unsubscribe?.(),
       error: (error: unknown) => {
         try {
           observer.error?.(error);

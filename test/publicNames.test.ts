@@ -12,6 +12,7 @@ it.each([
   'gradstream/checkpoint/node',
   'gradstream/checkpoint/s3',
   'gradstream/sinks',
+  'gradstream/sinks/node',
   'gradstream/sinks/mlflow',
   'gradstream/sinks/wandb',
   'gradstream/plot',

@@ -1,1 +1,2 @@
+export { history, type History } from './history.js';
 export { progressBar, type ProgressBarOptions } from './progressBar.js';

@@ -24,8 +24,10 @@ const Recorded = v.variant('type', [
     worldSize: count,
     ema: reals,
     samplesPerSecond: v.exactOptional(real),
-    nonFinite: v.exactOptional(v.object({ what: v.string(), action: v.picklist(['skipped', 'kept']) })),
-    changes: v.exactOptional(v.array(v.object(change))),
+    nonFinite: v.exactOptional(
+      v.looseObject({ what: v.string(), action: v.picklist(['skipped', 'kept']), count: v.exactOptional(count) }),
+    ),
+    changes: v.exactOptional(v.array(v.looseObject(change))),
   }),
   v.looseObject({ type: v.literal('validation'), ...place, loss: real, metrics: reals, samples: count, ema: reals }),
   v.looseObject({ type: v.literal('change'), ...place, ...change }),
