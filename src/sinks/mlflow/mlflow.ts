@@ -76,15 +76,19 @@ export function mlflow(server: MlflowServer, experiment: string, options: Mlflow
     if (error !== undefined) await ending.tag({ error: messageOf(error) });
     await ending.end(status);
   };
+  // Nobody waits for it, or could be told of what has become of it.
+  const endUnheard = (status: RunStatus, error?: unknown): void =>
+    void end(status, error).catch((reason: unknown) => console.warn(`${messageOf(reason)}; the run stays as it is there`));
   return {
     next: (event) => {
+      if (event.type === 'checkpoint' && checkpoints) return upload(checkpoints, event.name);
       const first = !begun;
       const logged = queue.add(metricsOf(event));
-      if (first) return run();
-      return event.type === 'checkpoint' && checkpoints ? upload(checkpoints, event.name) : logged;
+      return first ? run() : logged;
     },
-    error: (error) => void end('FAILED', error),
+    error: (error) => endUnheard('FAILED', error),
     complete: () => end('FINISHED'),
+    unsubscribe: () => endUnheard('KILLED'),
   };
 }
 

@@ -97,7 +97,7 @@ async function newRun(server: Requests, experimentId: string, name?: string): Pr
 async function newestRun(server: Requests, experimentId: string, name: string): Promise<RunInfo | undefined> {
   const answer = await server.call<{ runs?: { info: RunInfo }[] }>('mlflow/runs/search', {
     experiment_ids: [experimentId],
-    filter: `attributes.run_name = '${name.replaceAll("'", "\\'")}'`,
+    filter: `attributes.run_name = ${name.includes("'") ? `"${name}"` : `'${name}'`}`, // nothing can be escaped there
     order_by: ['attributes.start_time DESC'],
     max_results: 1,
   });
