@@ -14,8 +14,6 @@ it.each([
   'gradstream/sinks',
   'gradstream/sinks/node',
   'gradstream/sinks/mlflow',
-  'gradstream/sinks/wandb',
-  'gradstream/plot',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {
   expect(Object.keys((await import(entry)) as object).sort()).toMatchSnapshot();

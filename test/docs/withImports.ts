@@ -13,6 +13,7 @@ const ENTRIES = {
   'gradstream/checkpoint/node': 'src/checkpoint/node.ts',
   'gradstream/checkpoint/s3': 'src/checkpoint/s3.ts',
   'gradstream/sinks': 'src/sinks/index.ts',
+  'gradstream/sinks/mlflow': 'src/sinks/mlflow.ts',
 };
 
 /** A code block with an import for every name of the library, RxJS or (on the data side) IxJS that it uses and does not import or declare itself. */

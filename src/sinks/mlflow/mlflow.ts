@@ -33,7 +33,7 @@ const BATCH = { most: 1000, delayMs: 2000 };
  *
  * Numbers are `training/loss`, `validation/loss`, `ema/loss` and the like, all over the global step; NaN and the infinities are passed on. They are sent
  * some at a time (1000, or every 2 s), so a step costs nothing to speak of; ten times as many wait at most, then the run waits. The run begins with the
- * first event, which waits for the server: what is wrong with the address is found at step 1. It ends as FINISHED, FAILED where the run fails (the tag
+ * first event. It ends as FINISHED, FAILED where the run fails (the tag
  * `error` says of what), or KILLED where it is unsubscribed.
  *
  * While the server is away everything is tried again; when that has not helped, the next event ends the run. A run that goes on after a crash has the
@@ -78,13 +78,14 @@ export function mlflow(server: MlflowServer, experiment: string, options: Mlflow
   };
   // Nobody waits for it, or could be told of what has become of it.
   const endUnheard = (status: RunStatus, error?: unknown): void =>
-    void end(status, error).catch((reason: unknown) => console.warn(`${messageOf(reason)}; the run stays as it is there`));
+    void end(status, error).catch((reason: unknown) =>
+      console.warn(`${messageOf(reason)}; the run stays as it is there`),
+    );
   return {
     next: (event) => {
       if (event.type === 'checkpoint' && checkpoints) return upload(checkpoints, event.name);
-      const first = !begun;
-      const logged = queue.add(metricsOf(event));
-      return first ? run() : logged;
+      run().catch(() => undefined); // begins at once; the next sending tells what became of it
+      return queue.add(metricsOf(event));
     },
     error: (error) => endUnheard('FAILED', error),
     complete: () => end('FINISHED'),
