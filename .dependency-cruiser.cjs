@@ -75,7 +75,9 @@ module.exports = {
       name: 'no-orphans',
       severity: 'error',
       comment: 'No entry point leads there: export it, or delete it.',
-      from: { path: '^((operators|src|src/[^/]+)/index|src/cli/main|src/checkpoint/(node|s3)|src/sinks/(node|mlflow))[.]ts$' },
+      from: {
+        path: '^((operators|src|src/[^/]+)/index|src/cli/main|src/checkpoint/(node|s3)|src/sinks/(node|mlflow))[.]ts$',
+      },
       to: {
         path: '^(operators|src)/',
         pathNot: '(/index|/cli/main|/checkpoint/(node|s3)|/sinks/(node|mlflow))[.]ts$',

@@ -22,7 +22,8 @@ export function flatParams(params: Params): { key: string; value: string }[] {
 
 function leaves(name: string, value: unknown): [string, string][] {
   if (value === undefined) return [];
-  if (value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value)) return [[name, String(value)]];
+  if (value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value))
+    return [[name, String(value)]];
   if (Array.isArray(value)) return [[name, JSON.stringify(value)]];
   const prototype: unknown = typeof value === 'object' ? Object.getPrototypeOf(value) : undefined;
   if (prototype !== Object.prototype && prototype !== null)

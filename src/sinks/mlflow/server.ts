@@ -39,9 +39,14 @@ export function requestsTo({ url, headers = {}, times = 6, delayMs = 1000 }: Mlf
 
   const ask = async (path: string, init: RequestInit): Promise<Response> => {
     const answer = await fetch(new URL(path, root), init).catch((cause: unknown) => {
-      throw new MlflowError(`mlflow: ${root.origin} must answer, it does not: ${reasonOf(cause)}`, undefined, undefined, {
-        cause,
-      });
+      throw new MlflowError(
+        `mlflow: ${root.origin} must answer, it does not: ${reasonOf(cause)}`,
+        undefined,
+        undefined,
+        {
+          cause,
+        },
+      );
     });
     if (!answer.ok) throw await refusal(answer, path);
     return answer;

@@ -91,7 +91,9 @@ describe.skipIf(missing)(`mlflow on a server${missing}`, () => {
 
   it("is read back by Python's client: numbers, times, parameters, tags, status", async () => {
     const began = Date.now();
-    await run(sinkTo({ run: 'read', params: { optimizer: { name: 'adam', betas: [0.9, 0.999] }, batch: 32, warm: null } }));
+    await run(
+      sinkTo({ run: 'read', params: { optimizer: { name: 'adam', betas: [0.9, 0.999] }, batch: 32, warm: null } }),
+    );
     const [only] = await runsOf();
 
     const read = server.python(
@@ -147,7 +149,10 @@ describe.skipIf(missing)(`mlflow on a server${missing}`, () => {
 
   it('passes NaN and the infinities on', async () => {
     const values = [NaN, Infinity, -Infinity, 1];
-    await run(sinkTo(), values.map((loss, i) => stepEvent(i + 1, { loss })));
+    await run(
+      sinkTo(),
+      values.map((loss, i) => stepEvent(i + 1, { loss })),
+    );
     const id = (await runsOf())[0].info.run_id as string;
     const read = server.python(`[str(m.value) for m in client.get_metric_history('${id}', 'training/loss')]`);
     // The database has no infinity; MLflow keeps the largest number there is.
@@ -155,7 +160,7 @@ describe.skipIf(missing)(`mlflow on a server${missing}`, () => {
   });
 
   it('makes names that MLflow takes', async () => {
-    const metrics = { 'top-5 %': 1, 'a//b': 2, '../c': 3, 'Größe': 4, ['n'.repeat(300)]: 5, '/d/': 6 };
+    const metrics = { 'top-5 %': 1, 'a//b': 2, '../c': 3, Größe: 4, ['n'.repeat(300)]: 5, '/d/': 6 };
     await run(sinkTo(), [stepEvent(1, { metrics })]);
     const names = (await runsOf())[0].data.metrics.map(({ key }: any) => key.replace('training/', '')).sort();
     expect(names).toStrictEqual(
@@ -171,7 +176,10 @@ describe.skipIf(missing)(`mlflow on a server${missing}`, () => {
       return fetch(...args);
     };
     try {
-      await run(sinkTo(), Array.from({ length: 1500 }, (_, i) => stepEvent(i + 1, { loss: i })));
+      await run(
+        sinkTo(),
+        Array.from({ length: 1500 }, (_, i) => stepEvent(i + 1, { loss: i })),
+      );
     } finally {
       globalThis.fetch = fetch;
     }
@@ -197,7 +205,10 @@ describe.skipIf(missing)(`mlflow on a server${missing}`, () => {
   });
 
   it('says that a run has failed, and of what', async () => {
-    const failing$ = concat(of(events[0]!), throwError(() => new Error('the loss is NaN')));
+    const failing$ = concat(
+      of(events[0]!),
+      throwError(() => new Error('the loss is NaN')),
+    );
     await expect(lastValueFrom(failing$.pipe(tee(sinkTo())))).rejects.toThrow('the loss is NaN');
     await expect.poll(async () => (await runsOf())[0].info.status).toBe('FAILED');
     expect((await runsOf())[0].data.tags).toContainEqual({ key: 'error', value: 'the loss is NaN' });
