@@ -14,6 +14,8 @@ it.each([
   'gradstream/sinks',
   'gradstream/sinks/node',
   'gradstream/sinks/mlflow',
+  'gradstream/sinks/prometheus',
+  'gradstream/sinks/tensorboard',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {
   expect(Object.keys((await import(entry)) as object).sort()).toMatchSnapshot();

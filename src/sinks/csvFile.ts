@@ -1,25 +1,13 @@
-import {
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { parse } from 'csv-parse/browser/esm/sync';
 import { stringify } from 'csv-stringify/browser/esm/sync';
 
 import type { Sink } from '../../operators/tee.js';
 import type { TrainingEvent } from '../core/events.js';
+import { comesBefore } from './comesBefore.js';
 import { eventRow } from './eventRow.js';
-
-/** A row of the file: what each column says, as text where it was read. */
-type Cells = Readonly<Record<string, string | number>>;
+import { tableRows, type Cells } from './tableRows.js';
 
 /** The file, open: where it ends, and where its last row begins, which may be filled further. */
 interface Table {
@@ -43,10 +31,17 @@ interface Table {
  *          2,1,…,0.8,0.5,0.89,…,0.85,0.45
  * ```
  *
+ * If there is a table already, the run goes on with it, as with `jsonlFile`: rows that come before the run's first event stay, and a run that starts over
+ * takes the place of what was there. A file that is no such table is left as it is.
+ *
+ * **Memory**: a table that is there is read as a whole when the first event comes, and once more for a column that it has not.
+ *
  * @example
  * ```ts
  * train(model, batches, options).pipe(ema('loss'), tee(csvFile('runs/first/steps.csv')));
  * ```
+ *
+ * Errors with {@link SinkError} naming the file and the row, if there is a file that is no table of a run, or a broken one.
  */
 export function csvFile(path: string): Sink<TrainingEvent> {
   let table: Table | undefined;
@@ -58,7 +53,8 @@ export function csvFile(path: string): Sink<TrainingEvent> {
     next: (event) => {
       const row = eventRow(event);
       if (!row) return;
-      table ??= opened(path, (step) => step < event.globalStep || (step === event.globalStep && event.type !== 'step'));
+      const before = comesBefore(event);
+      table ??= opened(path, (globalStep) => before({ type: 'step', globalStep }));
       if (Object.keys(row).some((name) => !table!.columns.includes(name))) {
         close();
         table = opened(path, () => true, Object.keys(row));
@@ -84,13 +80,10 @@ function withRow({ file, columns, last, start, end }: Table, row: Cells): Table 
 
 function opened(path: string, keeps: (globalStep: number) => boolean, more: readonly string[] = []): Table {
   mkdirSync(dirname(path), { recursive: true });
-  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  const [header = [], ...cells] = parse(text.slice(0, text.lastIndexOf('\n') + 1));
-  const rows = cells
-    .map((fields): Cells => Object.fromEntries(fields.map((field, i) => [header[i]!, field])))
-    .filter((row) => keeps(Number(row['globalStep'])));
+  const { header, rows: all } = tableRows(path);
+  const rows = all.filter((row) => keeps(Number(row['globalStep'])));
   const columns = [...new Set([...header, ...more])];
-  const kept = stringify(rows, { header: true, columns });
+  const kept = columns.length === 0 ? '' : stringify(rows, { header: true, columns });
   writeFileSync(`${path}.new`, kept);
   renameSync(`${path}.new`, path);
   const last = rows.at(-1);

@@ -22,6 +22,7 @@ export function eventRow(event: TrainingEvent): Row | undefined {
   };
 }
 
-function prefixed(prefix: string, row: Row): Row {
+/** Numbers by their names behind a prefix. */
+export function prefixed(prefix: string, row: Row): Row {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [prefix + name, value]));
 }

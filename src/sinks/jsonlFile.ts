@@ -1,19 +1,11 @@
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import type { Sink } from '../../operators/tee.js';
 import type { TrainingEvent } from '../core/events.js';
 import { eventLine } from '../trainer/eventLine.js';
 import { comesBefore } from './comesBefore.js';
+import { recordedLines } from './recordedLines.js';
 
 /**
  * Appends every event to a file, as one line of JSON: the recording of a run.
@@ -27,9 +19,11 @@ import { comesBefore } from './comesBefore.js';
  * ```
  *
  * An event is in the file when it goes on, so a process that is killed leaves whole lines, the last perhaps cut off. The file and its folder are made when
- * the first event comes. If there is a file already, the run goes on with it: lines that come before the run's first event stay, a torn line and what
- * follows is given again by the run, and goes. So the file of a run that was interrupted and went on from a checkpoint is that of a run that never stopped;
- * and a run that starts over takes the place of what was there.
+ * the first event comes. If there is a recording already, the run goes on with it: lines that come before the run's first event stay; a torn last line,
+ * and what follows, is given again by the run, and goes. So the file of a run that was interrupted and went on from a checkpoint is that of a run that
+ * never stopped; and a run that starts over takes the place of the recording that was there. A file that is no recording is left as it is.
+ *
+ * **Memory**: a recording that is there is read as a whole when the first event comes.
  *
  * @example
  * ```ts
@@ -37,6 +31,7 @@ import { comesBefore } from './comesBefore.js';
  * ```
  *
  * @param path - The file, named `….jsonl` by custom; `replay(path)` reads it.
+ * Errors with {@link SinkError} naming the file and the line, if there is a file that is no recording, or a broken one.
  * @see {@link eventLine} for what a line is.
  */
 export function jsonlFile(path: string): Sink<TrainingEvent> {
@@ -59,10 +54,7 @@ export function jsonlFile(path: string): Sink<TrainingEvent> {
 function opened(path: string, first: TrainingEvent): number {
   mkdirSync(dirname(path), { recursive: true });
   if (existsSync(path)) {
-    const whole = readFileSync(path, 'utf8').split('\n').slice(0, -1);
-    const before = comesBefore(first);
-    const kept = whole.filter((line) => before(JSON.parse(line) as TrainingEvent));
-    writeFileSync(`${path}.new`, kept.map((line) => `${line}\n`).join(''));
+    writeFileSync(`${path}.new`, recordedLines(path, comesBefore(first)).join(''));
     renameSync(`${path}.new`, path);
   }
   return openSync(path, 'a');

@@ -119,6 +119,14 @@ export function sinkContract(
       expect(await read()).toStrictEqual(holds(many));
     });
 
+    it('loses nothing when the run does not wait for it, if there is room', async () => {
+      const { sink, read, open } = await fresh();
+      await lastValueFrom(from(wholeRun).pipe(tee(sink(), { whenBusy: { buffer: wholeRun.length } })));
+
+      expect(await read()).toStrictEqual(holds(wholeRun));
+      expect((await open?.()) ?? 0).toBe(0);
+    });
+
     it('changes no event', async () => {
       const { sink } = await fresh();
       const frozen = wholeRun.map((event) => deepFrozen(structuredClone(event)));
