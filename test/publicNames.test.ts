@@ -14,6 +14,7 @@ it.each([
   'gradstream/sinks',
   'gradstream/sinks/node',
   'gradstream/sinks/mlflow',
+  'gradstream/sinks/wandb',
   'gradstream/sinks/prometheus',
   'gradstream/sinks/tensorboard',
   'gradstream/testing',

@@ -6,7 +6,11 @@ import type { TrainingEvent } from '../core/events.js';
  * Events without numbers to draw have none.
  */
 export function scalarsOf(event: TrainingEvent): Readonly<Record<string, number>> {
-  if (event.type === 'validation') return within('validation', { loss: event.loss, ...event.metrics });
+  if (event.type === 'validation') {
+    const { loss, metrics, ema, weights } = event;
+    const group = weights === 'averaged' ? 'validation-averaged' : 'validation';
+    return { ...within(group, { loss, ...metrics }), ...within('ema', ema) };
+  }
   if (event.type !== 'step') return {};
   const { loss, metrics, ema, epoch, learningRate, gradientNorm, samplesPerSecond } = event;
   return {

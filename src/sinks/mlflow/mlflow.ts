@@ -6,7 +6,7 @@ import { ArgumentError, messageOf } from '../../core/errors.js';
 import type { TrainingEvent } from '../../core/events.js';
 import { scalarsOf } from '../scalars.js';
 import { batches } from './batches.js';
-import { flatParams, nameOf, type Params } from './params.js';
+import { flatParams, nameOf, type Params } from './names.js';
 import { openRun, type MlflowMetric, type MlflowRun, type RunStatus } from './run.js';
 import { requestsTo, type MlflowServer } from './server.js';
 

@@ -1,7 +1,7 @@
 import { asyncScheduler } from 'rxjs';
 
 import { MlflowError } from './mlflowError.js';
-import { flatParams, type Params } from './params.js';
+import { flatParams, type Params } from './names.js';
 import type { Requests } from './server.js';
 
 /** What a run is begun with. */
