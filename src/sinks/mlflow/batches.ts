@@ -2,10 +2,10 @@ import { asyncScheduler, type Subscription } from 'rxjs';
 
 /** Things that are sent together. */
 export interface Batches<T> {
-  /** Takes things in; returns a promise where so many wait that it is better to wait, too. Throws what a sending threw. */
-  add(things: readonly T[]): void | Promise<void>;
+  /** Takes things in; returns a promise where so many wait that it is better to wait, too. Throws what a sending has thrown. */
+  add(this: void, things: readonly T[]): void | Promise<void>;
   /** Sends what waits. */
-  flush(): Promise<void>;
+  flush(this: void): Promise<void>;
 }
 
 /** When {@link batches} sends. */
@@ -16,7 +16,7 @@ export interface BatchesOptions {
   readonly delayMs: number;
 }
 
-/** Gathers things and sends them in their order, many at once, one sending at a time. */
+/** Gathers things and sends them in their order, many at once, one sending at a time, until one fails. */
 export function batches<T>(
   send: (things: readonly T[]) => Promise<void>,
   { most, delayMs }: BatchesOptions,
@@ -29,36 +29,36 @@ export function batches<T>(
   const sendSome = async (): Promise<void> => {
     timer?.unsubscribe();
     timer = undefined;
-    do {
-      const things = waiting.slice(0, most);
-      await send(things);
-      waiting = waiting.slice(things.length);
-    } while (waiting.length >= most);
+    try {
+      do {
+        const things = waiting.slice(0, most);
+        await send(things);
+        waiting = waiting.slice(things.length);
+      } while (waiting.length >= most);
+    } catch (error) {
+      failed = { error };
+      throw error;
+    } finally {
+      sending = undefined;
+      if (waiting.length > 0 && !failed) sendLater();
+    }
   };
-  const begin = (): Promise<void> => (sending ??= sendSome().finally(ended));
-  const beginAlone = (): void => void begin().catch((error: unknown) => (failed = { error }));
+  const begin = (): Promise<void> => (sending ??= sendSome());
+  const beginAlone = (): void => void begin().catch(() => undefined); // the next to come is told
   const sendLater = (): void => void (timer ??= asyncScheduler.schedule(beginAlone, delayMs));
-  const ended = (): void => {
-    sending = undefined;
-    if (waiting.length > 0) sendLater();
-  };
-  const throwOnce = (): void => {
-    if (!failed) return;
-    const { error } = failed;
-    failed = undefined;
-    waiting = [];
-    throw error;
+  const throwFailure = (): void => {
+    if (failed) throw failed.error;
   };
   return {
     add: (things) => {
-      throwOnce();
+      throwFailure();
       waiting.push(...things);
       if (waiting.length >= 10 * most) return begin();
       if (waiting.length >= most) beginAlone();
       else if (waiting.length > 0 && !sending) sendLater();
     },
     flush: async () => {
-      throwOnce();
+      throwFailure();
       while (waiting.length > 0) await begin();
     },
   };

@@ -1,14 +1,15 @@
 import { asyncScheduler } from 'rxjs';
 
+import { jsonOf, leavesOf, type HyperParameters } from '../hyperParameters.js';
 import { MlflowError } from './mlflowError.js';
-import { flatParams, type Params } from './names.js';
+import { nameOf, valueOf } from './names.js';
 import type { Requests } from './server.js';
 
 /** What a run is begun with. */
 export interface RunOptions {
   readonly name?: string;
   readonly resume: boolean;
-  readonly params: Params;
+  readonly hyperParameters: HyperParameters;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -41,11 +42,10 @@ interface RunInfo {
 
 /** MLflow takes so many parameters, and so many tags, at once. */
 const MOST = 100;
-const MOST_TAG = 5000;
 
 /** Begins a run in an experiment, which is made if it is not there, or goes on with the newest of that name. */
 export async function openRun(server: Requests, experiment: string, options: RunOptions): Promise<MlflowRun> {
-  const { name, resume, params, tags } = options;
+  const { name, resume, hyperParameters, tags } = options;
   const experimentId = await experimentNamed(server, experiment);
   const found = resume && name !== undefined ? await newestRun(server, experimentId, name) : undefined;
   const { run_id, artifact_uri } = found ?? (await newRun(server, experimentId, name));
@@ -56,13 +56,13 @@ export async function openRun(server: Requests, experiment: string, options: Run
     for (let at = 0; at < entries.length; at += MOST) await logBatch({ [kind]: entries.slice(at, at + MOST) });
   };
   const tag: MlflowRun['tag'] = (given) =>
-    inLots('tags', Object.entries(given).map(([key, value]) => ({ key, value: value.slice(0, MOST_TAG) }))); // prettier-ignore
+    inLots('tags', Object.entries(given).map(([key, value]) => ({ key, value: valueOf(value) }))); // prettier-ignore
   const upload: MlflowRun['upload'] = (path, bytes) => server.put(`${proxied(artifact_uri)}/${escaped(path)}`, bytes);
 
   await tag(tags);
-  await inLots('params', flatParams(params));
-  if (Object.keys(params).length > 0)
-    await upload('config.json', new TextEncoder().encode(`${JSON.stringify(params, null, 2)}\n`));
+  const leaves = leavesOf(hyperParameters, 'mlflow: hyperParameters');
+  await inLots('params', leaves.map(([name, value]) => ({ key: nameOf(name), value: valueOf(textOf(value)) }))); // prettier-ignore
+  if (leaves.length > 0) await upload('config.json', new TextEncoder().encode(`${jsonOf(hyperParameters, 2)}\n`));
   return {
     log: (metrics) => logBatch({ metrics }),
     tag,
@@ -113,6 +113,10 @@ function proxied(artifactUri: string): string {
       `mlflow: the server must keep artifacts itself (mlflow server --serve-artifacts), it wants them at ${artifactUri}`,
     );
   return `api/2.0/mlflow-artifacts/artifacts${new URL(artifactUri).pathname}`;
+}
+
+function textOf(value: unknown): string {
+  return Array.isArray(value) ? jsonOf(value) : String(value);
 }
 
 const escaped = (path: string): string => path.split('/').map(encodeURIComponent).join('/');

@@ -27,6 +27,26 @@ export interface Arrived {
   exitCode?: number;
 }
 
+/** A question to its GraphQL. */
+interface Query {
+  readonly query: string;
+  readonly variables: {
+    readonly name?: string;
+    readonly project?: string;
+    readonly displayName?: string | null;
+    readonly tags?: string[] | null;
+    readonly config?: string | null;
+    readonly files?: string[];
+  };
+}
+
+/** Lines of files, from an offset on. */
+interface Stream {
+  readonly files?: Record<string, { readonly offset: number; readonly content: string[] }>;
+  readonly complete?: boolean;
+  readonly exitcode?: number;
+}
+
 /** A stand-in for W&B's server: as much of its GraphQL and of its file streams as an upload needs. */
 export interface WandbServer {
   /** Uploads a run with W&B's own program; gives what has come by now. */
@@ -46,32 +66,31 @@ export async function startWandb(): Promise<WandbServer> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   const answer = (path: string, body: string): unknown => {
-    if (path === '/graphql') return { data: graphql(JSON.parse(body)) };
-    if (path.endsWith('/file_stream')) stream(JSON.parse(body));
+    if (path === '/graphql') return { data: graphql(JSON.parse(body) as Query) };
+    if (path.endsWith('/file_stream')) stream(JSON.parse(body) as Stream);
     return {};
   };
-  const graphql = ({ query, variables }: { query: string; variables: any }): unknown => {
+  const graphql = ({ query, variables }: Query): unknown => {
     if (query.includes('UpsertBucket')) {
       const { name: id, project, displayName, tags, config } = variables;
       Object.assign(arrived, { id, project, name: displayName ?? arrived.name, tags: tags ?? arrived.tags });
-      const { _wandb, ...ours } = JSON.parse(config ?? '{}');
-      for (const [key, each] of Object.entries<any>(ours)) arrived.config[key] = each.value;
+      const told = JSON.parse(config ?? '{}') as Record<string, { value: unknown }>;
+      for (const [key, { value }] of Object.entries(told)) if (key !== '_wandb') arrived.config[key] = value;
       const found = { id: 'b', name: id, displayName, config, historyLineCount: 0 };
       return { upsertBucket: { bucket: { ...found, project: { id: 'p', name: project, entity: { id: 'e', name: 'us' } } }, inserted: true } }; // prettier-ignore
     }
     if (query.includes('CreateRunFiles')) {
-      const files = variables.files.map((name: string) => ({ name, uploadUrl: `${url}/upload/${name}` }));
+      const files = variables.files!.map((name) => ({ name, uploadUrl: `${url}/upload/${name}` }));
       return { createRunFiles: { runID: 'b', uploadHeaders: [], files } };
     }
     throw new Error(`this query is not known: ${query}`);
   };
-  const stream = ({ files = {}, complete, exitcode }: any): void => {
-    const history = files['wandb-history.jsonl'];
-    history?.content.forEach((line: string, i: number) => {
+  const stream = ({ files = {}, complete, exitcode }: Stream): void => {
+    const { 'wandb-history.jsonl': history, 'wandb-summary.json': summary } = files;
+    history?.content.forEach((line, i) => {
       arrived.rows[history.offset + i] = withoutTimes(parsePythonJson(line) as Shown);
     });
-    const summary = files['wandb-summary.json']?.content.at(-1);
-    if (summary) arrived.summary = parsePythonJson(summary) as Shown;
+    if (summary) arrived.summary = parsePythonJson(summary.content.at(-1)!) as Shown;
     if (complete) Object.assign(arrived, { complete, exitCode: exitcode });
   };
   return {

@@ -206,7 +206,7 @@ describe('wandb', () => {
     const path = newestFile(folder);
     const whole = readFileSync(path);
     const sizes = [];
-    for (let size = whole.length; size > 30; size -= 37) {
+    for (let size = whole.length; size > 60; size -= 37) {
       writeFileSync(path, whole);
       truncateSync(path, size);
       const kept = rowsIn(path).filter(({ _step: at }) => at! < 3);
