@@ -20,22 +20,23 @@ export function connectionTo(url: string | undefined, headers: Readonly<Record<s
     throw new ArgumentError(
       `mlflow: url, or else MLFLOW_TRACKING_URI, must be the address of a server (http://127.0.0.1:5000), received '${address}'`,
     );
-  const [name, password] = [decodeURIComponent(root.username), decodeURIComponent(root.password)];
+  const [name, password] = [root.username, root.password].map(decodeURIComponent) as [string, string];
   const authorization = name
     ? basic(name, password)
     : setting('USERNAME') && setting('PASSWORD')
       ? basic(setting('USERNAME')!, setting('PASSWORD')!)
       : setting('TOKEN') && `Bearer ${setting('TOKEN')!}`;
-  root.username = root.password = root.search = root.hash = '';
-  if (!root.pathname.endsWith('/')) root.pathname += '/';
-  const lower = Object.entries(headers).map(([key, value]) => [key.toLowerCase(), value]);
-  return { root, headers: { ...(authorization && { authorization }), ...Object.fromEntries(lower) } };
+  const own = Object.entries(headers).map(([key, value]) => [key.toLowerCase(), value] as const);
+  const folder = root.pathname.endsWith('/') ? root.pathname : `${root.pathname}/`;
+  return {
+    root: new URL(folder, root.origin),
+    headers: { ...(authorization && { authorization }), ...Object.fromEntries(own) },
+  };
 }
 
 /** Of the environment, which browsers do not have. */
 function setting(name: string): string | undefined {
-  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
-  return process?.env?.[`MLFLOW_TRACKING_${name}`] || undefined;
+  return globalThis.process?.env?.[`MLFLOW_TRACKING_${name}`] || undefined;
 }
 
 function basic(name: string, password: string): string {

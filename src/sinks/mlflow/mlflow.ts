@@ -95,7 +95,7 @@ export function mlflow(
     complete: () => end('FINISHED'),
     unsubscribe: () => {
       // Nobody waits for it, or could be told of what has become of it.
-      if (current) end('KILLED').catch((reason: unknown) => console.warn(`${messageOf(reason)}; the run stays as it is there`)); // prettier-ignore
+      if (current) end('KILLED').catch((reason: unknown) => console.warn(`mlflow: not all of the run could be sent: ${messageOf(reason)}`)); // prettier-ignore
     },
   };
 }

@@ -64,7 +64,7 @@ export function requestsTo(server: MlflowServer): Requests {
     call: async <T>(path: string, body?: object) => {
       const request = body ? { method: 'POST', body: JSON.stringify(body) } : {};
       try {
-        return parsed<T>(await insisting(`api/2.0/${path}`, 'application/json', request), path);
+        return parsed(await insisting(`api/2.0/${path}`, 'application/json', request), path) as T;
       } catch (error) {
         if (error instanceof MlflowError && error.code === 'RESOURCE_DOES_NOT_EXIST') return undefined;
         throw error;
@@ -76,9 +76,9 @@ export function requestsTo(server: MlflowServer): Requests {
   };
 }
 
-function parsed<T>(text: string, path: string): T {
+function parsed(text: string, path: string): unknown {
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text);
   } catch (cause) {
     const message = `mlflow: the server must answer ${path} with JSON, it answers ${text.slice(0, 300)}`;
     throw new MlflowError(message, 200, undefined, { cause });

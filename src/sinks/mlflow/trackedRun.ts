@@ -18,23 +18,24 @@ export interface TrackedRun {
 export function trackedRun(opening: Promise<MlflowRun>): TrackedRun {
   opening.catch(() => undefined);
   const { add, flush } = batches<MlflowMetric>(async (metrics) => (await opening).log(metrics), BATCH);
-  let lost: unknown;
+  let lost: { readonly error: unknown } | undefined;
   const losing = (error: unknown): never => {
-    lost = error;
+    lost ??= { error };
     throw error;
   };
   return {
     add,
-    upload: async (path, bytes) => opening.then((run) => run.upload(path, bytes)).catch(losing),
+    upload: (path, bytes) => opening.then((run) => run.upload(path, bytes)).catch(losing),
     end: async (status, error) => {
-      await flush().catch((reason: unknown) => (lost ??= reason));
-      const isAway = lost instanceof MlflowError && lost.status === undefined;
-      if (isAway) throw lost;
+      await flush()
+        .catch(losing)
+        .catch(() => undefined); // what ends the run comes first
+      if (lost?.error instanceof MlflowError && lost.error.status === undefined) throw lost.error; // the server is away
       const run = await opening;
-      const reason = error ?? lost;
+      const reason = error ?? lost?.error;
       if (reason !== undefined) await run.tag({ error: messageOf(reason) });
-      await run.end(lost === undefined ? status : 'FAILED');
-      if (lost !== undefined) throw lost;
+      await run.end(lost ? 'FAILED' : status);
+      if (lost) throw lost.error;
     },
   };
 }

@@ -31,11 +31,30 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 print('ready', flush=True)
 sys.stdin.read()`;
 
+/** A run as the REST API has it. */
+export interface MlflowRunRead {
+  readonly info: {
+    readonly run_id: string;
+    readonly run_name: string;
+    readonly status: string;
+    readonly start_time: number;
+    readonly end_time?: number;
+    readonly artifact_uri: string;
+  };
+  readonly data: Readonly<Partial<Record<'metrics' | 'params' | 'tags', { key: string; value?: string }[]>>>;
+}
+
 /** An MLflow server with a database and artifacts of its own. */
 export interface Mlflow {
   readonly url: string;
   /** What its REST API answers. */
-  get(path: string, body?: object): Promise<any>;
+  get(path: string, body?: object): Promise<unknown>;
+  /** The runs of an experiment, the oldest first. */
+  runsOf(experiment: string): Promise<MlflowRunRead[]>;
+  /** Step and value of a run's metric, as they came. */
+  historyOf(run: MlflowRunRead, key: string): Promise<[number, number | string][]>;
+  /** A file of a run's, as JSON. */
+  artifactOf(run: MlflowRunRead, path: string): Promise<unknown>;
   /** What Python's client makes of it: the value of an expression in which `client` is one, as JSON. */
   python(expression: string): unknown;
   /** Kills it (SIGKILL). */
@@ -65,14 +84,31 @@ export async function startMlflow(): Promise<Mlflow> {
     await ended;
     server = undefined;
   };
+  const get: Mlflow['get'] = async (path, body) => {
+    const answer = await fetch(`${url}/api/2.0/${path}`, {
+      ...(body && { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    return answer.headers.get('content-type')?.includes('json') ? answer.json() : answer.text();
+  };
   await start();
   return {
     url,
-    get: async (path, body) => {
-      const answer = await fetch(`${url}/api/2.0/${path}`, {
-        ...(body && { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-      });
-      return answer.headers.get('content-type')?.includes('json') ? answer.json() : answer.text();
+    get,
+    runsOf: async (experiment) => {
+      const name = encodeURIComponent(experiment);
+      const found = await get(`mlflow/experiments/get-by-name?experiment_name=${name}`);
+      const { experiment_id } = (found as { experiment: { experiment_id: string } }).experiment;
+      const asked = { experiment_ids: [experiment_id], order_by: ['attributes.start_time ASC'] };
+      return ((await get('mlflow/runs/search', asked)) as { runs?: MlflowRunRead[] }).runs ?? [];
+    },
+    historyOf: async ({ info }, key) => {
+      const answer = await get(`mlflow/metrics/get-history?run_id=${info.run_id}&metric_key=${encodeURIComponent(key)}`); // prettier-ignore
+      const { metrics = [] } = answer as { metrics?: { step: number; value: number | string }[] };
+      return metrics.map(({ step, value }) => [step, value]);
+    },
+    artifactOf: async ({ info }, path) => {
+      const answer = await get(`mlflow-artifacts/artifacts${new URL(info.artifact_uri).pathname}/${path}`);
+      return typeof answer === 'string' ? JSON.parse(answer) : answer;
     },
     python: (expression) => {
       const program = `import json, sys; from mlflow import MlflowClient; client = MlflowClient(sys.argv[1]); print(json.dumps(${expression}))`;
