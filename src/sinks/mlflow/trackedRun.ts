@@ -27,9 +27,7 @@ export function trackedRun(opening: Promise<MlflowRun>): TrackedRun {
     add,
     upload: (path, bytes) => opening.then((run) => run.upload(path, bytes)).catch(losing),
     end: async (status, error) => {
-      await flush()
-        .catch(losing)
-        .catch(() => undefined); // what ends the run comes first
+      await flush().catch((failure: unknown) => (lost ??= { error: failure })); // told when the run has ended there
       if (lost?.error instanceof MlflowError && lost.error.status === undefined) throw lost.error; // the server is away
       const run = await opening;
       const reason = error ?? lost?.error;

@@ -41,7 +41,7 @@ describe('requests to MLflow', () => {
 
     expect(error).toBeInstanceOf(MlflowError);
     expect(error).toHaveProperty('status', 503);
-    expect(error!.message).toBe('mlflow: the server must take a, it answers 503: not now');
+    expect(error!.message).toBe('mlflow: the server must take api/2.0/a, it answers 503: not now');
     expect(stub.asked).toHaveLength(4);
   });
 

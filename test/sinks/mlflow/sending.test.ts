@@ -113,6 +113,20 @@ describe('what mlflow sends', () => {
     expect(stub.asked.flatMap(({ body }) => body['tags'] ?? [])).toStrictEqual([{ key: 'error', value: 'broken' }]);
   });
 
+  it('goes into a run that is there, which runs again', async () => {
+    const found = { runs: [{ info: { run_id: 'old', artifact_uri: 'mlflow-artifacts:/1/old/artifacts' } }] };
+    stub.fault = (asked) => (nameOf(asked) === 'search' ? [200, JSON.stringify(found)] : undefined);
+    await run(sinkTo({}, { run: "it's", resume: true }));
+
+    expect(stub.calls()).not.toContain('create');
+    expect(stub.asked.find((asked) => nameOf(asked) === 'search')!.body).toMatchObject({
+      experiment_ids: ['1'],
+      filter: `attributes.run_name = "it's"`,
+    });
+    expect(statuses()).toStrictEqual(['RUNNING', 'FINISHED']);
+    expect(stub.asked.flatMap(({ body }) => body['run_id'] ?? [])).toStrictEqual(['old', 'old', 'old']);
+  });
+
   it('is begun anew by the next run where it could not begin', async () => {
     const sink = sinkTo();
     stub.fault = (asked) => (nameOf(asked) === 'create' ? [403, '{"message":"not you"}'] : undefined);
