@@ -1,4 +1,4 @@
-import { readFileSync, statSync, truncateSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { concat, from, lastValueFrom, take, throwError } from 'rxjs';
@@ -8,9 +8,11 @@ import { tee } from '../../../operators/tee.js';
 import type { TrainingEvent } from '../../../src/core/events.js';
 import { histogramOf } from '../../../src/core/histogram.js';
 import { wandb, type WandbOptions } from '../../../src/sinks/wandb.js';
+import { chunked, SIGNATURE } from '../../../src/sinks/wandb/log.js';
+import { encodeRecord, type RecordMessage } from '../../../src/sinks/wandb/messages.js';
 import { stepEvent } from '../../../src/testing/steps.js';
 import { wholeRun } from '../contract.js';
-import { freshRuns, newestFile, rowsOf } from './runs.js';
+import { freshRuns, newestFile, recordsIn, rowsOf } from './runs.js';
 import { missing, startWandb, type WandbServer } from './server.js';
 
 describe.skipIf(missing)(`wandb sync${missing}`, () => {
@@ -66,6 +68,38 @@ describe.skipIf(missing)(`wandb sync${missing}`, () => {
     expect(readFileSync(newestFile(folder)).length).toBeGreaterThan(9 * 32 * 1024);
     expect(config).toStrictEqual({ large });
     expect(rows).toStrictEqual(rowsOf(events));
+  }, 60_000);
+
+  it('reads a record wherever it begins in a block', async () => {
+    const folder = runs();
+    const values = Array.from({ length: 12 }, (_, room) => room);
+    await run(folder, [stepEvent(100)], { id: 'a' });
+    const path = newestFile(folder);
+    const [header, begun] = recordsIn(path);
+    const parts = [SIGNATURE];
+    let [size, num] = [SIGNATURE.length, 0];
+    const put = (record: RecordMessage): void => {
+      const part = chunked(encodeRecord(++num, record), size);
+      parts.push(part);
+      size += part.length;
+    };
+    const filler = (length: number): RecordMessage => ({ summary: { update: [{ nestedKey: ['x'], valueJson: `"${'x'.repeat(length)}"` }] } }); // prettier-ignore
+    put({ header: header!.header! });
+    put({ run: begun!.run! });
+    for (const room of values) {
+      const gap = (length: number): number =>
+        -(size + chunked(encodeRecord(num + 1, filler(length)), size).length + room) & (32 * 1024 - 1);
+      let length = 300;
+      while (gap(length) > 0) length += Math.max(1, gap(length) - 20); // lengths take bytes, too
+      put(filler(length));
+      const value = { nestedKey: ['training/loss'], valueJson: String(room) };
+      put({ history: { item: [{ nestedKey: ['_step'], valueJson: String(room + 1) }, value], step: { num: room + 1 } } }); // prettier-ignore
+    }
+    put({ exit: {} });
+    writeFileSync(path, Buffer.concat(parts));
+
+    expect(recordsIn(path)).toHaveLength(3 + 2 * values.length);
+    expect((await sync(folder)).rows).toStrictEqual(values.map((room) => ({ _step: room + 1, 'training/loss': room })));
   }, 60_000);
 
   it('takes there that a run has failed, or was unsubscribed, and histograms', async () => {
