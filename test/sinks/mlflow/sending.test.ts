@@ -180,6 +180,15 @@ describe('what mlflow sends', () => {
     await vi.waitFor(() => expect(warned.mock.calls).toStrictEqual([[expect.stringMatching(/^mlflow: not all of the run could be sent: .* it does not/)]])); // prettier-ignore
   });
 
+  it('is not tried once more where the server has gone for good', async () => {
+    stub.fault = ({ body }) => ('metrics' in body ? (response) => void response.destroy() : undefined);
+    const error = await failureOf(run(sinkTo()));
+
+    expect(error!.message).toMatch(/must take the end, .* must answer, it does not/);
+    expect(stub.asked.filter(({ body }) => 'metrics' in body)).toHaveLength(3);
+    expect(statuses()).toStrictEqual([]);
+  });
+
   it('ends as failed where a checkpoint could not be uploaded, and where the server wants artifacts elsewhere', async () => {
     vi.spyOn(console, 'warn').mockReturnValue();
     const checkpoints = memoryStore();

@@ -70,7 +70,7 @@ describe('wandb', () => {
 
     await run(folder, [step(1, 3)], { id: 'one' });
     await run(folder, [step(1, 4)], { id: 'one' });
-    await run(folder, [step(1, 5)], { id: 'on' });
+    await run(folder, [step(1, 5)], { id: 'ne' });
     expect(readdirSync(folder)).toHaveLength(4);
   });
 
@@ -129,6 +129,18 @@ describe('wandb', () => {
     expect(summary!.summary!.update).toStrictEqual(
       exitCode ? [{ nestedKey: ['error'], valueJson: String.raw`"no \"more\""` }] : [],
     );
+  });
+
+  it('goes on in mid-step: what was validated goes, what was trained stays, in the file at once', async () => {
+    const folder = runs();
+    const averaged = validationEvent(2, { loss: 3, ema: { 'validation.loss': 4 } });
+    await run(folder, [step(1), step(2), averaged], { id: 'a' });
+    const sink = wandb('digits', { folder, id: 'a' });
+    const again = validationEvent(2, { loss: 5 });
+    void sink.next(again);
+    expect(rowsIn(newestFile(folder))).toStrictEqual(rowsOf([step(1), step(2)]));
+    void sink.complete!();
+    expect(rowsIn(newestFile(folder))).toStrictEqual(rowsOf([step(1), step(2), again]));
   });
 
   it('goes on with what was validated before the first step', async () => {
@@ -264,6 +276,11 @@ describe('wandb', () => {
     await expect(lastValueFrom(run$)).rejects.toThrow(/step event of global step 2, it failed: ENOENT/);
     await lastValueFrom(from([step(7)]).pipe(tee(sink)));
     expect(rowsIn(newestFile(folder)).map(({ _step: at }) => at)).toStrictEqual([7]);
+
+    void sink.next(step(1));
+    rmSync(folder, { recursive: true });
+    expect(() => sink.next(step(2))).toThrow('ENOENT');
+    expect(() => sink.unsubscribe!()).not.toThrow();
     rmSync(`${folder}-away`, { recursive: true });
     mkdirSync(folder, { recursive: true });
   });
