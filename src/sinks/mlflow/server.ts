@@ -54,8 +54,8 @@ export function requestsTo(server: MlflowServer): Requests {
       throw new MlflowError(`mlflow: ${root.origin} must answer, it does not: ${reasonOf(cause)}`, undefined, undefined, { cause }); // prettier-ignore
     }
   };
-  const delay = (error: Error, attempt: number) => {
-    const hopeless = !(error instanceof MlflowError) || (error.status !== undefined && !LATER.has(error.status));
+  const delay = (error: MlflowError, attempt: number) => {
+    const hopeless = error.status !== undefined && !LATER.has(error.status);
     return hopeless ? throwError(() => error) : timer(delayMs * 2 ** (attempt - 1));
   };
   const insisting = (...request: Parameters<typeof ask>): Promise<string> =>

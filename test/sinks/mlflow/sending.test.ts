@@ -149,6 +149,9 @@ describe('what mlflow sends', () => {
     expect((await failureOf(run(sink, steps(3))))!.message).toMatch(/must take the end, .*answers 400: full/);
     expect(statuses()).toStrictEqual(['FAILED']);
     expect(stub.asked.filter(({ body }) => 'metrics' in body)).toHaveLength(1);
+    expect(stub.asked.flatMap(({ body }) => body['tags'] ?? [])).toStrictEqual([
+      { key: 'error', value: expect.stringMatching(/full$/) as string },
+    ]);
 
     // In mid-run, with what comes next.
     const slow$ = concat(from(steps(400)), timer(100).pipe(map(() => stepEvent(401))));
