@@ -76,11 +76,11 @@ module.exports = {
       severity: 'error',
       comment: 'No entry point leads there: export it, or delete it.',
       from: {
-        path: '^((operators|src|src/[^/]+)/index|src/cli/main|src/checkpoint/(node|s3)|src/sinks/(node|prometheus|tensorBoard))[.]ts$',
+        path: '^((operators|src|src/[^/]+)/index|src/cli/main|src/checkpoint/(node|s3)|src/sinks/(mlflow|node|prometheus|tensorBoard|wandb))[.]ts$',
       },
       to: {
         path: '^(operators|src)/',
-        pathNot: '(/index|/cli/main|/checkpoint/(node|s3)|/sinks/(node|prometheus|tensorBoard))[.]ts$',
+        pathNot: '(/index|/cli/main|/checkpoint/(node|s3)|/sinks/(mlflow|node|prometheus|tensorBoard|wandb))[.]ts$',
         reachable: false,
       },
     },

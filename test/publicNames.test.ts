@@ -13,6 +13,8 @@ it.each([
   'gradstream/checkpoint/s3',
   'gradstream/sinks',
   'gradstream/sinks/node',
+  'gradstream/sinks/mlflow',
+  'gradstream/sinks/wandb',
   'gradstream/sinks/prometheus',
   'gradstream/sinks/tensorboard',
   'gradstream/testing',

@@ -1,10 +1,11 @@
 import type { Sink } from '../../operators/tee.js';
 import { ArgumentError } from '../core/errors.js';
 import type { TrainingEvent } from '../core/events.js';
-import { namedHyperParameters, type HyperParameters } from './tensorBoard/hyperParameters.js';
+import type { HyperParameters } from './hyperParameters.js';
+import { namedHyperParameters } from './tensorBoard/hyperParameters.js';
 import { runFiles, type RunFiles } from './tensorBoard/runFiles.js';
 
-export type { HyperParameters } from './tensorBoard/hyperParameters.js';
+export type { HyperParameters } from './hyperParameters.js';
 
 /** Options of {@link tensorBoard}. */
 export interface TensorBoardOptions {

@@ -13,6 +13,8 @@ const ENTRIES = {
   'gradstream/checkpoint/node': 'src/checkpoint/node.ts',
   'gradstream/checkpoint/s3': 'src/checkpoint/s3.ts',
   'gradstream/sinks': 'src/sinks/index.ts',
+  'gradstream/sinks/mlflow': 'src/sinks/mlflow.ts',
+  'gradstream/sinks/wandb': 'src/sinks/wandb.ts',
   'gradstream/sinks/node': 'src/sinks/node.ts',
   'gradstream/sinks/prometheus': 'src/sinks/prometheus.ts',
   'gradstream/sinks/tensorboard': 'src/sinks/tensorBoard.ts',

@@ -1,32 +1,17 @@
-import { ArgumentError } from '../../core/errors.js';
+import { leavesOf, type HyperParameters } from '../hyperParameters.js';
 import { encodeHParams, type HParamsMessage, type ValueMessage } from './messages.js';
-
-/** Hyper-parameters as plain data; what is in an object is named with dots: `optimizer.learningRate`. */
-export interface HyperParameters {
-  readonly [name: string]: string | number | boolean | null | readonly unknown[] | HyperParameters | undefined;
-}
 
 /** `Status` of the hparams plugin. */
 const STATUS = { success: 1, failure: 2 };
 
-/**
- * Hyper-parameters as the plugin has them, by their dotted names.
- *
- * @throws {@link ArgumentError} if one is no plain data.
- */
-export function namedHyperParameters(given: HyperParameters, prefix = ''): [string, object][] {
-  return Object.entries(given).flatMap(([key, value]): [string, object][] => {
-    const name = prefix + key;
-    if (value === undefined || value === null) return [];
+/** Hyper-parameters as the plugin has them, by their dotted names. */
+export function namedHyperParameters(given: HyperParameters): [string, object][] {
+  return leavesOf(given, 'tensorBoard: hyperParameters').flatMap(([name, value]): [string, object][] => {
+    if (value === null) return [];
     if (typeof value === 'boolean') return [[name, { boolValue: value }]];
     // The page reads JSON, which has no others.
     if (typeof value === 'number' && Number.isFinite(value)) return [[name, { numberValue: value }]];
-    if (typeof value === 'number' || typeof value === 'string') return [[name, { stringValue: String(value) }]];
-    if (Array.isArray(value)) return [[name, { stringValue: JSON.stringify(value) }]];
-    if (typeof value === 'object') return namedHyperParameters(value as HyperParameters, `${name}.`);
-    throw new ArgumentError(
-      `tensorBoard: hyperParameters must be numbers, strings and booleans, received ${typeof value} as ${name}`,
-    );
+    return [[name, { stringValue: typeof value === 'object' ? JSON.stringify(value) : String(value) }]];
   });
 }
 
