@@ -21,7 +21,7 @@ export interface Drawing {
 }
 
 /** Colours by role where there is one run, and by run where there are several; the colour-blind can tell them apart, too. */
-const BY_ROLE = { microBatches: '#a9c6ec', steps: '#5d93d8', average: '#123f7d', validation: '#d9662b' };
+const BY_ROLE = { microBatches: '#bcd3f1', steps: '#5d93d8', average: '#123f7d', validation: '#d9662b' };
 const BY_RUN = ['#1f5fbf', '#d9662b', '#2f9e7a', '#a04a9c', '#b58900', '#5a6675', '#c2334d', '#37a3c4'];
 const NOT_FINITE = '#c2334d';
 const CROSS = 'path://M0,1L1,0L5,4L9,0L10,1L6,5L10,9L9,10L5,6L1,10L0,9L4,5Z';
@@ -47,10 +47,9 @@ export function drawn(curves: Curves, { name, run, places }: Drawing): Drawn[] {
       ...{ type: 'scatter', symbol: 'rect', symbolSize: 2.4, large: true, largeThreshold: 0, data: [...microBatches] },
     }),
   };
+  const training = [line('average', average, 4, { width: 2.4 }), line('steps', steps, 3, average.length > 0 ? FAINT : {})];
   const all = [
-    ...(name ? [] : [cloud]),
-    line('average', average, 4, { width: 2.4 }),
-    line('steps', steps, 3, average.length > 0 ? FAINT : {}),
+    ...(name ? training : [cloud, ...training.reverse()]),
     { ...line('validation', validation, 5), ...(name && dashed(name)) },
     crosses(curves, places),
   ];

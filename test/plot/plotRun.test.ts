@@ -10,7 +10,7 @@ import { eventLine } from '../../src/trainer/eventLine.js';
 import { replay } from '../../src/trainer/replay.js';
 import { svgPicture } from './svgPicture.js';
 
-const CLOUD = '#a9c6ec';
+const CLOUD = '#bcd3f1';
 const STEPS = '#5d93d8';
 const AVERAGE = '#123f7d';
 const VALIDATION = '#d9662b';

@@ -1,0 +1,106 @@
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+
+import { servePage } from '../../examples/servePage.js';
+import { launchChromium, missing } from './chromium.js';
+import { bundler, type Bundler } from './site.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+describe.skipIf(missing)(`examples in a browser${missing}`, () => {
+  let app!: Bundler;
+  let browser!: Browser;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    app = await bundler();
+    cpSync(join(root, 'examples'), join(app.folder, 'examples'), { recursive: true });
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await (browser as Browser | undefined)?.close();
+    app.remove();
+  });
+
+  /** The page of a folder, open in a tab; what it complains of is collected. */
+  async function open(folder: string, scripts: string[]): Promise<Page> {
+    complaints.length = 0;
+    const { url, stop } = await servePage(join(app.folder, 'examples', folder), scripts, [join(root, 'node_modules')]);
+    const page = await browser.newPage({ viewport: { width: 900, height: 700 } });
+    onTestFinished(async () => {
+      await page.close();
+      await stop();
+    });
+    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => complaints.push(error.message));
+    await page.goto(url);
+    return page;
+  }
+  const shot = (page: Page, name: string) =>
+    process.env['SHOTS'] ? page.screenshot({ path: join(process.env['SHOTS'], `${name}.png`) }) : undefined;
+
+  it('React: shows a run while it learns, pauses it between two steps, and goes on', async () => {
+    const page = await open('react', ['main.tsx']);
+    const shown = async (name: string) =>
+      Number(await page.locator('div', { has: page.getByText(name, { exact: true }) }).last().locator('dd').innerText()); // prettier-ignore
+    const steps = async () => shown('global step');
+    const points = async (line: number) =>
+      ((await page.locator('polyline').nth(line).getAttribute('points')) ?? '').split(' ').length;
+
+    await expect.poll(steps, { timeout: 30_000 }).toBeGreaterThan(20);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.waitForTimeout(400); // what was under way is shown by then
+    const paused = await steps();
+    await page.waitForTimeout(600);
+    expect(await steps()).toBe(paused);
+    expect(await points(0)).toBe(paused);
+    await shot(page, 'react-paused');
+
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('button', { name: 'Done' }).waitFor({ timeout: 60_000 });
+    await shot(page, 'react');
+    expect(await steps()).toBe(600);
+    expect([await points(0), await points(1), await points(2)]).toStrictEqual([600, 600, 24]);
+    expect(await shown('average loss')).toBeLessThan(0.1);
+    expect(await shown('validation accuracy')).toBeGreaterThan(0.95);
+    expect(complaints).toStrictEqual([]);
+  });
+
+  it('a worker: trains beside the page, which draws and stays responsive', async () => {
+    const page = await open('worker', ['main.ts', 'worker.ts']);
+    await page.waitForFunction("/^step/.test(document.getElementById('says').textContent)");
+    const longestGapMs = (await page.evaluate(`new Promise((resolve) => {
+      let [last, longest, frames] = [performance.now(), 0, 0];
+      const frame = () => {
+        const now = performance.now();
+        [longest, last] = [Math.max(longest, now - last), now];
+        if ((frames += 1) < 60) requestAnimationFrame(frame);
+        else resolve(longest);
+      };
+      requestAnimationFrame(frame);
+    })`)) as number;
+    await page.getByRole('button', { name: 'Done' }).waitFor({ timeout: 60_000 });
+    await shot(page, 'worker');
+
+    expect(longestGapMs).toBeLessThan(500);
+    expect(await page.locator('#engine').innerText()).toMatch(/^wasm .*webgpu.* software/);
+    const [, step, percent] = /^step (\d+): ([\d.]+) %/.exec(await page.locator('#says').innerText())!;
+    expect(step).toBe('600');
+    expect(Number(percent)).toBeGreaterThan(95);
+    expect(await page.locator('.u-legend .u-label').allInnerTexts()).toStrictEqual(['global step', 'steps', 'average', 'validation']); // prettier-ignore
+    expect(complaints).toStrictEqual([]);
+  });
+
+  it('a worker: stops when it is told to', async () => {
+    const page = await open('worker', ['main.ts', 'worker.ts']);
+    await page.waitForFunction("/^step/.test(document.getElementById('says').textContent)");
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Done' }).waitFor();
+    const [, step] = /^step (\d+)/.exec(await page.locator('#says').innerText())!;
+    expect(Number(step)).toBeLessThan(600);
+  });
+});
