@@ -6,7 +6,8 @@ import { firstValueFrom, Subject, type Observable } from 'rxjs';
 import { eventLine, type TrainingEvent } from 'gradstream';
 
 const PAGE = `<!doctype html><title>A run</title><pre id="log"></pre><script>
-  new EventSource('events').onmessage = ({ data }) => {
+  const source = new EventSource('events');
+  source.onmessage = ({ data }) => {
     const { type, globalStep, loss } = JSON.parse(data);
     if (type !== 'step' || globalStep % 10 === 0) log.append(type + ' ' + globalStep + ' ' + (loss ?? '') + '\\n');
   };

@@ -42,5 +42,5 @@ function take(event: TrainingEvent): void {
     element('says').textContent =
       `step ${globalStep}: ${(100 * event.metrics['accuracy']!).toFixed(1)} % of the points it has not seen`;
   }
-  if (event.type === 'end') element('stop').textContent = 'Done';
+  if (event.type === 'end') Object.assign(element('stop'), { textContent: 'Done', disabled: true });
 }

@@ -47,7 +47,10 @@ export function drawn(curves: Curves, { name, run, places }: Drawing): Drawn[] {
       ...{ type: 'scatter', symbol: 'rect', symbolSize: 2.4, large: true, largeThreshold: 0, data: [...microBatches] },
     }),
   };
-  const training = [line('average', average, 4, { width: 2.4 }), line('steps', steps, 3, average.length > 0 ? FAINT : {})];
+  const training = [
+    line('average', average, 4, { width: 2.4 }),
+    line('steps', steps, 3, average.length > 0 ? FAINT : {}),
+  ];
   const all = [
     ...(name ? training : [cloud, ...training.reverse()]),
     { ...line('validation', validation, 5), ...(name && dashed(name)) },

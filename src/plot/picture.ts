@@ -1,6 +1,7 @@
 import type { EChartsOption } from 'echarts';
 
 import type { Drawn } from './drawn.js';
+import { layout, type Frame } from './layout.js';
 
 /** One panel of a picture: curves over the global step. */
 export interface Panel {
@@ -8,68 +9,38 @@ export interface Panel {
   readonly curves: readonly Drawn[];
 }
 
-/** What is around the panels. */
-export interface Frame {
-  readonly title: string;
-  readonly width: number;
-  readonly height: number;
-}
-
 const FONT = 'Helvetica, Arial, sans-serif'; // no quotes: ECharts writes it into an attribute as it stands
 const [INK, QUIET, AXIS, GRID] = ['#22272e', '#5b6573', '#b8c0ca', '#e9edf2'];
-const MARGIN = { left: 64, right: 28, bottom: 52 };
-/** Room above a panel, for its name. */
-const GAP = 40;
-/** The first panel is as high as so many others. */
-const FIRST = 2;
-
-/** How wide the part is that curves are drawn in. */
-export function plotWidth({ width }: Frame): number {
-  return width - MARGIN.left - MARGIN.right;
-}
 
 /** A picture as ECharts takes it: title, legend, and the panels below each other on one axis of global steps. */
-export function picture(panels: readonly Panel[], { title, width, height }: Frame): EChartsOption {
-  const header = title ? 50 : 8;
-  const legendAt = header + 6;
-  const top = legendAt + 22;
-  const unit = (height - top - MARGIN.bottom - GAP * panels.length) / (panels.length - 1 + FIRST);
-  const places = panels.map((_, i) => ({
-    left: MARGIN.left,
-    width: width - MARGIN.left - MARGIN.right,
-    top: top + GAP * (i + 1) + (i === 0 ? 0 : unit * (FIRST + i - 1)),
-    height: i === 0 ? unit * FIRST : unit,
-  }));
-  const extent = stepsOf(panels);
+export function picture(panels: readonly Panel[], frame: Frame): EChartsOption {
   const curves = panels.flatMap((panel, i) =>
     panel.curves.map((curve) => ({ ...curve, xAxisIndex: i, yAxisIndex: i })),
   );
-  const icons = new Map([...curves].reverse().map(({ name, icon }) => [name, { name, icon }])); // of the first of a name
+  const items = new Map([...curves].reverse().map(({ name, icon }) => [name, { name, icon }])); // of a name, the first
   const names = [...new Set(curves.map(({ name }) => name))];
-  const empty = { text: 'no steps', left: 'center', top: height / 2, textStyle: text(16, QUIET) };
+  const { legend, boxes } = layout(frame, names, panels.length);
+  const { left, width } = legend;
+  const extent = stepsOf(panels);
+  const empty = { text: 'no steps', left: 'center', top: frame.height / 2, textStyle: text(16, QUIET) };
+  const heading = { ...text(20, INK, 'bold'), width, overflow: 'truncate' as const };
 
   return {
     animation: false,
     backgroundColor: '#ffffff',
     title: [
-      { text: title, left: MARGIN.left, top: 20, padding: 0, textStyle: text(20, INK, 'bold') },
-      ...panels.map(({ name }, i) => ({
-        ...{ text: spelled(name), left: MARGIN.left, top: places[i]!.top - 22, padding: 0 },
-        textStyle: text(13, INK, 'bold'),
-      })),
+      { text: frame.title, left, top: 20, padding: 0, textStyle: heading },
+      ...panels.map(({ name }, i) => {
+        const top = boxes[i]!.top - 22;
+        return { text: spelled(name), left, top, padding: 0, textStyle: text(13, INK, 'bold') };
+      }),
       ...(curves.length === 0 ? [empty] : []),
     ],
     legend: {
-      ...{
-        data: names.map((name) => icons.get(name)!),
-        left: MARGIN.left,
-        top: legendAt,
-        padding: 0,
-        textStyle: text(13, INK),
-      },
-      ...{ itemGap: 22, itemWidth: 22, itemHeight: 9 },
+      ...{ data: names.map((name) => items.get(name)!), ...legend, padding: 0, textStyle: text(13, INK) },
+      ...{ itemGap: 14, itemWidth: 22, itemHeight: 9 },
     },
-    grid: places,
+    grid: [...boxes],
     xAxis: panels.map((_, gridIndex) => ({
       ...axis(gridIndex),
       ...extent,
@@ -82,7 +53,7 @@ export function picture(panels: readonly Panel[], { title, width, height }: Fram
     yAxis: panels.map((_, gridIndex) => ({
       ...axis(gridIndex),
       scale: true,
-      splitNumber: places[gridIndex]!.height < 100 ? 3 : 5,
+      splitNumber: boxes[gridIndex]!.height < 100 ? 3 : 5,
     })),
     series: curves,
   };

@@ -4,7 +4,8 @@ import { ArgumentError, assertPositiveInteger, messageOf } from '../core/errors.
 import type { TrainingEvent } from '../core/events.js';
 import { curvesOf, namesIn, recordingOf } from './curves.js';
 import { drawn } from './drawn.js';
-import { picture, plotWidth } from './picture.js';
+import { plotWidth } from './layout.js';
+import { picture } from './picture.js';
 
 /** The events of a run, or of several by their names. */
 export type Runs = ObservableInput<TrainingEvent> | Readonly<Record<string, ObservableInput<TrainingEvent>>>;
@@ -35,7 +36,7 @@ export interface PlotRunOptions {
  * ```
  *
  * A panel has every micro-batch's value, faint (the band that they fill, where they are too many to tell apart); the steps; what `ema` has added, bold; and
- * validations with their steps marked. Several runs have a colour each, validations are dashed, and micro-batches are left out. A value that is
+ * validations with their steps marked. Several runs have a colour each (eight, then again from the first), validations are dashed, and micro-batches are left out. A value that is
  * NaN or infinite is a gap, and a red cross at the top. A run without events gives a picture that says so. A run is subscribed to, so a recording
  * (`replay`), what `history` kept, and a run that is about to train are plotted alike; operators before it choose the average and leave out steps.
  *
@@ -56,7 +57,7 @@ export interface PlotRunOptions {
  * ```
  *
  * @param runs - The events of a run as an array, an iterable, an Observable; or of several runs, by their names.
- * @throws {@link ArgumentError} (rejects) if no run has what a panel is to show, or a size is no positive integer. Rejects with what a run errors with.
+ * @throws {@link ArgumentError} (rejects) if no run has what a panel is to show, or a size is no positive integer, or too small for what is to be in it. Rejects with what a run errors with.
  */
 export function plotRun(runs: Runs, options: PlotRunOptions & { readonly format: 'png' }): Promise<Uint8Array>;
 export function plotRun(runs: Runs, options?: PlotRunOptions & { readonly format?: 'svg' }): Promise<string>;
@@ -65,8 +66,7 @@ export async function plotRun(runs: Runs, options: PlotRunOptions = {}): Promise
   assertPositiveInteger(width, 'plotRun: width');
   assertPositiveInteger(height, 'plotRun: height');
 
-  const frame = { title, width, height };
-  const places = Math.ceil(plotWidth(frame) / 2);
+  const places = Math.ceil(plotWidth(width) / 2);
   const named = isOne(runs) ? [[undefined, runs] as const] : Object.entries(runs);
   const all = await Promise.all(
     named.map(async ([name, run]) => ({
@@ -83,7 +83,7 @@ export async function plotRun(runs: Runs, options: PlotRunOptions = {}): Promise
       name: panel,
       curves: all.flatMap(({ name, recording }, run) => drawn(curvesOf(recording, panel), { name, run, places })),
     })),
-    frame,
+    { title, width, height },
   );
 
   const { init } = await import('echarts').catch((cause: unknown) => {

@@ -127,6 +127,17 @@ describe('plotRun', () => {
     expect(cloud(CLOUD)).toStrictEqual([]);
   });
 
+  it('makes room for a legend of several lines', async () => {
+    const names = Array.from({ length: 9 }, (_, i) => `run number ${i + 1}, as long as this`);
+    const svg = await plotRun(Object.fromEntries(names.map((name) => [name, run(20)])), { width: 700 });
+    const heights = [...svg.matchAll(/<text [^>]*translate\([\d.]+ ([\d.]+)\)[^>]*>([^<]*)</g)];
+    const top = (wanted: string) => Number(heights.find(([, , text]) => text === wanted)![1]);
+
+    expect(top(`${names[8]!}, validation`)).toBeGreaterThan(top(names[0]!) + 100);
+    expect(top('loss')).toBeGreaterThan(top(`${names[8]!}, validation`) + 20);
+    expect(top('loss')).toBeLessThan(top(`${names[8]!}, validation`) + 80);
+  });
+
   it.each([
     ['an Observable', () => from(events)],
     ['an iterable', () => new Set(events)],
@@ -259,6 +270,13 @@ describe('what cannot be drawn', () => {
     const refused = plotRun({ first: run(10), second: [] }, { panels: ['loss', 'acuracy'] });
     await expect(refused).rejects.toThrow(ArgumentError);
     await expect(refused).rejects.toThrow(/'acuracy' is not; there are .*accuracy/);
+  });
+
+  it('is more than there is room for, and says how much that needs', async () => {
+    const panels = ['loss', 'learningRate'];
+    const refused = plotRun(run(10), { panels, height: 100 });
+    await expect(refused).rejects.toThrow(/height must be at least 282 .*, received 100/);
+    expect(svgPicture(await plotRun(run(10), { panels, height: 282 })).size).toStrictEqual([900, 282]);
   });
 
   it.each([{ width: 0 }, { height: 1.5 }, { width: NaN }])('is %o', async (options) => {
