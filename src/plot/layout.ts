@@ -15,6 +15,12 @@ export interface Box {
   readonly height: number;
 }
 
+/** Where everything is. */
+export interface Layout {
+  readonly legend: Box;
+  readonly boxes: readonly Box[];
+}
+
 const MARGIN = { left: 64, right: 28, bottom: 52 };
 /** Room above a panel, for its name. */
 const GAP = 34;
@@ -33,7 +39,7 @@ export function plotWidth(width: number): number {
  *
  * @throws {@link ArgumentError} if there is no room for them.
  */
-export function layout({ title, width, height }: Frame, names: readonly string[], panels: number) {
+export function layout({ title, width, height }: Frame, names: readonly string[], panels: number): Layout {
   const across = { left: MARGIN.left, width: plotWidth(width) };
   const lines = linesOf(names, across.width);
   const legend: Box = { ...across, top: title ? 56 : 14, height: LEGEND.line * lines };
