@@ -13,7 +13,7 @@ export async function servePage(folder: string, scripts: readonly string[], node
       ...kinds.map((kind) => join(wasm, `tfjs-backend-wasm${kind}.wasm`)),
     ],
     ...{ outdir: folder, entryNames: '[name]', bundle: true, splitting: true, format: 'esm', target: 'es2022' },
-    ...{ loader: { '.wasm': 'copy' }, jsx: 'automatic', define: { 'process.env.NODE_ENV': '"production"' } },
+    ...{ loader: { '.wasm': 'copy' }, jsx: 'automatic', define: { 'process.env.NODE_ENV': '"development"' } },
     ...{ logLevel: 'error', write: false, nodePaths, tsconfigRaw: {} }, // ours leads to the sources, not to what is built
   });
   const { port } = await bundler.serve({ servedir: folder, host: '127.0.0.1', port: 0 });

@@ -39,13 +39,25 @@ describe.skipIf(missing)(`examples in a browser${missing}`, () => {
       await page.close();
       await stop();
     });
-    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+    });
     page.on('pageerror', (error) => complaints.push(error.message));
     await page.goto(url);
     return page;
   }
   const shot = (page: Page, name: string) =>
     process.env['SHOTS'] ? page.screenshot({ path: join(process.env['SHOTS'], `${name}.png`) }) : undefined;
+
+  /** For how many seconds the page's own thread has computed since, however busy the machine is. */
+  async function processorTime(page: Page): Promise<() => Promise<number>> {
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+    const total = async () =>
+      (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')!.value;
+    const before = await total();
+    return async () => (await total()) - before;
+  }
 
   it('React: shows a run while it learns, pauses it between two steps, and goes on', async () => {
     const page = await open('react', ['main.tsx']);
@@ -105,20 +117,12 @@ describe.skipIf(missing)(`examples in a browser${missing}`, () => {
   it('a worker: trains beside the page, which draws and stays responsive', async () => {
     const page = await open('worker', ['main.ts', 'worker.ts']);
     await page.waitForFunction("/^step/.test(document.getElementById('says').textContent)");
-    // How much of the time the page's own thread computes: all of it, if it trained itself.
-    const session = await page.context().newCDPSession(page);
-    await session.send('Performance.enable', { timeDomain: 'threadTicks' });
-    const busy = async () => {
-      const { metrics } = await session.send('Performance.getMetrics');
-      return metrics.find(({ name }) => name === 'TaskDuration')!.value;
-    };
-    const [before, since] = [await busy(), performance.now()];
+    const seconds = await processorTime(page);
     await page.getByRole('button', { name: 'Done' }).waitFor({ timeout: 60_000 });
-    const share = (1000 * ((await busy()) - before)) / (performance.now() - since);
+    const spent = await seconds();
     await shot(page, 'worker');
 
-    console.log(`the page's own thread is busy ${(100 * share).toFixed(0)} % of the time`);
-    expect(share).toBeLessThan(0.5);
+    expect(spent).toBeLessThan(0.7); // it draws for 0.15 s; the run itself is more than 2 s of computing
     expect(await page.locator('#engine').innerText()).toMatch(/^wasm .*webgpu.* software/);
     const [, step, percent] = /^step (\d+): ([\d.]+) %/.exec(await page.locator('#says').innerText())!;
     expect(step).toBe('600');
