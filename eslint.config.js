@@ -19,7 +19,7 @@ const clock = 'Take the time from the scheduler, so that tests can stop the cloc
 export default defineConfig(
   globalIgnores(['dist/', 'examples/out/']),
   {
-    files: ['**/*.{ts,js,cjs}'],
+    files: ['**/*.{ts,tsx,js,cjs}'],
     extends: [js.configs.recommended],
     languageOptions: { globals: { console: 'readonly', process: 'readonly' } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
@@ -29,7 +29,7 @@ export default defineConfig(
     languageOptions: { sourceType: 'commonjs', globals: { module: 'writable' } },
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked, rxjsX.configs.strict],
     languageOptions: { parserOptions: { projectService: true } },
     plugins: { house: { rules: { finnish } } },

@@ -4,6 +4,8 @@
 //   npm start > log.txt       plain lines
 //
 // Ctrl-C ends the run after the step that is under way, and keeps what there is. A whole run must reach 95 % on digits it has not seen, else it fails.
+import { mkdir, writeFile } from 'node:fs/promises';
+
 import { map } from 'ix/asynciterable/operators';
 import { fromEvent, lastValueFrom, merge, toArray } from 'rxjs';
 import {
@@ -20,12 +22,11 @@ import {
   throughput,
   train,
   validateEvery,
-  type TrainingEvent,
 } from 'gradstream';
+import { plotRun } from 'gradstream/plot';
 import { progressBar } from 'gradstream/sinks';
 
 import { mnistDigits, shifted } from './mnistDigits.js';
-import { writeChart } from './plot.js';
 
 const TARGET = 0.95;
 const EPOCHS = 15;
@@ -71,7 +72,11 @@ const { metrics, samples } = await lastValueFrom(
   evaluate(model, heldBatches, { loss: sparseSoftmaxCrossEntropy, metrics: { accuracy } }),
 );
 const file = new URL('out/digits.svg', import.meta.url);
-draw(file, events);
+await mkdir(new URL('.', file), { recursive: true });
+await writeFile(
+  file,
+  await plotRun(events, { title: 'Handwritten digits', panels: ['loss', 'accuracy', 'learningRate'] }),
+);
 
 const end = events.at(-1);
 const reached = metrics['accuracy']!;
@@ -85,31 +90,3 @@ console.log(
   ].join('\n'),
 );
 if (!stopped && reached < TARGET) throw new Error(`the accuracy must be at least ${TARGET}, it is ${reached}`);
-
-/** Every micro-batch's loss, their moving average, and validation, over one axis of global steps. */
-function draw(to: URL, drawn: readonly TrainingEvent[]): void {
-  const trained = drawn.flatMap((event) => (event.type === 'step' ? [event] : []));
-  const validated = drawn.flatMap((event) => (event.type === 'validation' ? [event] : []));
-  writeChart(to, {
-    title: 'Handwritten digits: loss',
-    xAxis: 'global step',
-    yAxis: 'cross-entropy',
-    xRange: [0, steps],
-    yRange: [0, 1.5],
-    series: [
-      {
-        name: 'micro-batches',
-        kind: 'points',
-        points: trained.flatMap(({ globalStep, microBatches: all }) =>
-          all.map(({ loss }) => [globalStep, loss] as const),
-        ),
-      },
-      { name: 'ema', kind: 'line', points: trained.map((event) => [event.globalStep, event.ema['loss']!] as const) },
-      {
-        name: 'validation',
-        kind: 'line',
-        points: validated.map(({ globalStep, loss }) => [globalStep, loss] as const),
-      },
-    ],
-  });
-}

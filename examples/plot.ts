@@ -27,8 +27,8 @@ export interface Chart {
 /** Options of {@link writeCharts}. */
 export interface ChartsOptions {
   readonly title: string;
-  /** Charts side by side; 1 unless given. */
-  readonly columns?: number;
+  /** Charts side by side. */
+  readonly columns: number;
 }
 
 const FONT = 'Helvetica, Arial, sans-serif'; // no quotes: ECharts writes it into an attribute as it stands
@@ -38,21 +38,15 @@ const COLOURS = ['#86aede', '#e07b39', '#17447f', '#3d9970', '#a05195', '#8a6d3b
 const MARGIN = { left: 62, right: 28, top: 50, bottom: 68 };
 const HEIGHT = 330;
 
-/** Writes one chart as an SVG file, whose folder is made. */
-export function writeChart(file: URL, chart: Chart): void {
-  writeCharts(file, [chart], { title: '' });
-}
-
-/** Writes several charts as one SVG file, row by row, under one title and one legend. */
+/** Writes several charts as one SVG file, whose folder is made, row by row, under one title and one legend. */
 export function writeCharts(file: URL, charts: readonly Chart[], options: ChartsOptions): void {
   mkdirSync(dirname(fileURLToPath(file)), { recursive: true });
   writeFileSync(file, svgOf(charts, options));
 }
 
 /** The picture as SVG text. */
-export function svgOf(charts: readonly Chart[], { title, columns = 1 }: ChartsOptions): string {
-  const width = columns === 1 ? 900 : 600;
-  const header = title ? 92 : 56;
+export function svgOf(charts: readonly Chart[], { title, columns }: ChartsOptions): string {
+  const [width, header] = [600, 92];
   const places = charts.map((_, i) => ({
     left: (i % columns) * width,
     top: header + Math.floor(i / columns) * HEIGHT,

@@ -17,6 +17,7 @@ it.each([
   'gradstream/sinks/wandb',
   'gradstream/sinks/prometheus',
   'gradstream/sinks/tensorboard',
+  'gradstream/plot',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {
   expect(Object.keys((await import(entry)) as object).sort()).toMatchSnapshot();

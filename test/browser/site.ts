@@ -50,12 +50,13 @@ export async function bundler(): Promise<Bundler> {
       write: false,
     });
   };
-  return { bundle, remove: () => rmSync(app, { recursive: true }) };
+  return { bundle, folder: app, remove: () => rmSync(app, { recursive: true }) };
 }
 
 /** An app with the package installed; bundles its pages. */
 export interface Bundler {
   readonly bundle: (page: string) => Promise<Bundle>;
+  readonly folder: string;
   readonly remove: () => void;
 }
 

@@ -12,6 +12,7 @@ const ENTRIES = {
   'gradstream/checkpoint': 'src/checkpoint/index.ts',
   'gradstream/checkpoint/node': 'src/checkpoint/node.ts',
   'gradstream/checkpoint/s3': 'src/checkpoint/s3.ts',
+  'gradstream/plot': 'src/plot/index.ts',
   'gradstream/sinks': 'src/sinks/index.ts',
   'gradstream/sinks/mlflow': 'src/sinks/mlflow.ts',
   'gradstream/sinks/wandb': 'src/sinks/wandb.ts',

@@ -1,0 +1,1 @@
+export { plotRun, type PlotRunOptions, type Runs } from './plotRun.js';
