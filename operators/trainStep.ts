@@ -132,7 +132,7 @@ function eagerly(options: TrainStepOptions): OperatorFunction<ForwardPass, StepR
 /** Lets snapshots hold what the stages that a compiled step stands for were told. */
 function told({ clipNorm, skipNonFinite: skips }: TrainStepOptions): MonoTypeOperatorFunction<ForwardPass> {
   return pipe(
-    records('skipNonFinite', skips ? {} : undefined),
+    records('skipNonFinite', skips ? { ...(skips === true ? {} : skips) } : undefined),
     records('clipByGlobalNorm', clipNorm === undefined ? undefined : { maxNorm: describeLive(clipNorm) }),
   );
 }
