@@ -1,0 +1,10 @@
+/** Replicas that train together: one interface, within a process, between threads, and by MPI between machines. */
+export {
+  CollectiveError,
+  type Averaged,
+  type Collective,
+  type CollectiveOptions,
+  type ReduceOptions,
+} from '../core/collective.js';
+export { solo } from './solo.js';
+export { inThread, startThreads } from './startThreads.js';
