@@ -75,8 +75,14 @@ module.exports = {
       name: 'no-orphans',
       severity: 'error',
       comment: 'No entry point leads there: export it, or delete it.',
-      from: { path: '^((operators|src|src/[^/]+)/index|src/cli/main|src/checkpoint/(node|s3))[.]ts$' },
-      to: { path: '^(operators|src)/', pathNot: '(/index|/cli/main|/checkpoint/(node|s3))[.]ts$', reachable: false },
+      from: {
+        path: '^((operators|src|src/[^/]+)/index|src/cli/main|src/checkpoint/(node|s3)|src/sinks/(node|prometheus|tensorBoard))[.]ts$',
+      },
+      to: {
+        path: '^(operators|src)/',
+        pathNot: '(/index|/cli/main|/checkpoint/(node|s3)|/sinks/(node|prometheus|tensorBoard))[.]ts$',
+        reachable: false,
+      },
     },
   ],
   options: {

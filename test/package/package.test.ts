@@ -17,15 +17,18 @@ const operators = readdirSync(join(root, 'operators')).flatMap((file) => /^(\w+)
 /** An empty folder into which the tarball was installed, as a user would. */
 let folder: string;
 let packed: string[];
+let tarballName: string;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gradstream-'));
   const [tarball] = JSON.parse(run(`npm pack --json --pack-destination "${folder}"`, root)) as [
     { filename: string; files: { path: string }[] },
   ];
+  tarballName = tarball.filename;
   packed = tarball.files.map(({ path }) => path);
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-  run(`npm install --prefer-offline --no-audit --no-fund ./${tarball.filename}`);
+  // With the optional peers that an entry cannot be loaded without.
+  run(`npm install --prefer-offline --no-audit --no-fund ./${tarball.filename} prom-client@^15`);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -69,6 +72,25 @@ describe('the package', () => {
 
     expect(printed).toContain('wasm 3');
   });
+});
+
+describe('gradstream init', () => {
+  it('writes a project that trains, and passes its test', () => {
+    const project = join(folder, 'spirals');
+    run('node_modules/.bin/gradstream init spirals');
+    const path = join(project, 'package.json');
+    const written = JSON.parse(readFileSync(path, 'utf8')) as { dependencies: Record<string, string> };
+    expect(written.dependencies['gradstream']).toBe(`^${manifest.version}`);
+    written.dependencies['gradstream'] = `file:../${tarballName}`;
+    writeFileSync(path, JSON.stringify(written));
+    run('npm install --prefer-offline --no-audit --no-fund', project);
+
+    expect(run('npm run --silent train', project)).toMatch(/^run +runs[/]gradstream\nsteps +600, /);
+    const [, accuracy] = /accuracy ([\d.]+)/.exec(run('npm run --silent evaluate', project))!;
+    expect(Number(accuracy)).toBeGreaterThan(0.9);
+    expect(run('npm test', project)).toMatch(/# pass 1|pass 1/);
+    expect(() => run('node_modules/.bin/gradstream init spirals')).toThrow(/nothing was written/);
+  }, 300_000);
 });
 
 describe('gradstream/operators', () => {
