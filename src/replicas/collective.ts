@@ -4,6 +4,7 @@ import { agree, signatureOf, type Operation } from './agree.js';
 import type { Transport } from './transport.js';
 
 const TIMEOUT_MS = 600_000;
+const BUCKET_BYTES = 25 * (1 << 20);
 
 /** A collective over a transport: one operation at a time, in the order of the calls, each agreed on by all ranks before any data moves. */
 export function collective(transport: Transport): Collective {
@@ -40,9 +41,9 @@ export function collective(transport: Transport): Collective {
         options,
         async (weights, timeoutMs) => {
           const total = weights.reduce((a, b) => a + b, 0);
-          for (const buffer of buffers) {
-            scale(buffer, weight === 0 ? 0 : weight / total);
-            await transport.sum(buffer, timeoutMs);
+          for (const bucket of buffers.flatMap(buckets)) {
+            scale(bucket, weight === 0 ? 0 : weight / total);
+            await transport.sum(bucket, timeoutMs);
           }
           return total;
         },
@@ -69,6 +70,13 @@ export function collective(transport: Transport): Collective {
     close: () => (closed ??= tail.then(() => transport.close(TIMEOUT_MS))),
     abort: (reason) => transport.abort(reason),
   };
+}
+
+/** A buffer in parts, so that none is too large for a message, and the event loop has a turn after each. */
+function buckets(buffer: Averaged): Averaged[] {
+  const size = BUCKET_BYTES / buffer.BYTES_PER_ELEMENT;
+  const count = Math.ceil(buffer.length / size);
+  return Array.from({ length: count }, (_, i) => buffer.subarray(i * size, (i + 1) * size));
 }
 
 /** Multiplies in place; by 0 it gives 0, whatever was there. */

@@ -41,8 +41,7 @@ export function threads(world: SharedWorld, rank: number): Collective {
     const round = Atomics.add(words, 2 + rank, 1) + 1;
     Atomics.add(words, 0, 1);
     Atomics.notify(words, 0);
-    const late = (): number[] =>
-      [...places.keys()].filter((each) => ((Atomics.load(words, 2 + each) - round) | 0) < 0);
+    const late = (): number[] => [...places.keys()].filter((each) => ((Atomics.load(words, 2 + each) - round) | 0) < 0);
     let timedOut = false;
     // It keeps the process alive, too, which waitAsync does not.
     const timer = setTimeout(() => {
@@ -104,7 +103,8 @@ export function threads(world: SharedWorld, rank: number): Collective {
         );
       }
     },
-    close: meet,
+    // A world that has failed has nobody to take leave of.
+    close: (timeoutMs) => (Atomics.load(words, 1) > 0 ? Promise.resolve() : meet(timeoutMs)),
     abort: () => markFailed(world, rank),
   });
 }

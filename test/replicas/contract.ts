@@ -109,5 +109,7 @@ export async function runContract(c: Collective): Promise<void> {
 function near(received: Iterable<number>, expected: readonly number[]): void {
   const values = [...received];
   assert.equal(values.length, expected.length);
-  values.forEach((value, i) => assert(Math.abs(value - expected[i]!) < 1e-5, `${values.join()} is not ${expected.join()}`));
+  values.forEach((value, i) =>
+    assert(Math.abs(value - expected[i]!) < 1e-5, `${values.join()} is not ${expected.join()}`),
+  );
 }

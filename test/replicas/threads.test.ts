@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 
+import { ArgumentError } from '../../src/core/errors.js';
 import { startThreads } from '../../src/replicas/startThreads.js';
 import { sharedWorld, threads } from '../../src/replicas/threads.js';
+import { bundled } from '../support/bundled.js';
 import { runContract } from './contract.js';
 
 const world = (size: number) => {
@@ -13,19 +15,51 @@ it.each([1, 2, 3, 4])('%i ranks keep the contract', async (size) => {
   await expect(Promise.all(world(size).map(runContract))).resolves.toHaveLength(size);
 });
 
+const program = bundled(new URL('threadRank.ts', import.meta.url));
+
 it('keeps it in real threads', async () => {
-  const ranks = startThreads(2, new URL('threadRank.ts', import.meta.url), { execArgv: ['--import', 'tsx'] });
-  await expect(ranks).resolves.toBeUndefined();
+  await expect(startThreads(2, await program)).resolves.toBeUndefined();
 });
 
-it('ends the waiting when a thread dies, and names it', async () => {
+it.each([
+  ['exits', 'exit code 3'],
+  ['throws', 'out of luck'],
+])('names the thread that %s, and ends the others', async (what, message) => {
   const started = performance.now();
-  const ranks = startThreads(3, new URL('threadRank.ts', import.meta.url), {
-    execArgv: ['--import', 'tsx'],
-    data: { dies: 1 },
+  await expect(startThreads(3, await program, { data: { 1: what } })).rejects.toMatchObject({
+    name: 'CollectiveError',
+    reason: 'died',
+    ranks: [1],
+    message: `startThreads: rank 1 has failed: ${message}`,
   });
-  await expect(ranks).rejects.toMatchObject({ name: 'CollectiveError', reason: 'died', ranks: [1] });
   expect(performance.now() - started).toBeLessThan(15_000);
+});
+
+it('names the thread that hangs, and ends it', async () => {
+  const ranks = startThreads(3, await program, { data: { 0: 'waits', 1: 'hangs', 2: 'waits' } });
+  await expect(ranks).rejects.toMatchObject({
+    ranks: [1],
+    message: expect.stringContaining('threads: rank 1 must arrive within 1000 ms') as string,
+  });
+});
+
+it('names the thread that has ended without closing while others wait for it', async () => {
+  const data = { 0: 'ends', 1: 'waits' };
+  await expect(startThreads(2, await program, { data })).rejects.toMatchObject({
+    ranks: [0],
+    message: expect.stringContaining('threads: rank 0 has failed') as string,
+  });
+});
+
+it('refuses a world of none', async () => {
+  await expect(startThreads(0, await program)).rejects.toBeInstanceOf(ArgumentError);
+});
+
+it('does not wait to leave a world that has failed', async () => {
+  const [a, b] = world(2);
+  b!.abort('test');
+  await expect(a!.barrier()).rejects.toMatchObject({ reason: 'died' });
+  await expect(a!.close()).resolves.toBeUndefined();
 });
 
 it('names the rank that does not come in time, on every rank that waits', async () => {
