@@ -65,6 +65,7 @@ export const contract: Record<string, (c: Collective) => Promise<void>> = {
     );
   },
   'waits for all, and the event loop lives': async (c) => {
+    await c.barrier(); // processes do not start at once
     let ticks = 0;
     const timer = setInterval(() => (ticks += 1), 5);
     if (c.rank === 0 && c.worldSize > 1) await new Promise((resolve) => setTimeout(resolve, 150));
