@@ -15,6 +15,7 @@ it.each([
   'gradstream/sinks/node',
   'gradstream/sinks/prometheus',
   'gradstream/sinks/tensorboard',
+  'gradstream/replicas',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {
   expect(Object.keys((await import(entry)) as object).sort()).toMatchSnapshot();

@@ -1,3 +1,5 @@
+import type { ObservableInput } from 'rxjs';
+
 /** What is averaged: numbers that a mean can be written back into. */
 export type Averaged = Float32Array | Float64Array;
 
@@ -32,6 +34,12 @@ export interface Collective {
   close(): Promise<void>;
   /** Ends the others' waiting at once, with an error that names this rank. */
   abort(reason: string): void;
+}
+
+/** What `allReduce` needs of a collective; what answers may be anything that RxJS can subscribe to, so that a test's answers in virtual time. */
+export interface Reduces extends Pick<Collective, 'rank' | 'worldSize'> {
+  allGather(bytes: Uint8Array, options: CollectiveOptions): ObservableInput<readonly Uint8Array[]>;
+  allReduceMean(buffers: readonly Averaged[], options: ReduceOptions): ObservableInput<number>;
 }
 
 /** Replicas that could not do something together; `ranks` are those at fault, as far as that is known. */

@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { defer, merge, Subject, take, type Observable } from 'rxjs';
 
 import type { EndReason } from './endReason.js';
 import type { Run } from './run.js';
@@ -16,14 +16,13 @@ export interface Endings {
 }
 
 export function endings({ stop }: Pick<Stopping, 'stop'>, { settled }: Pick<Waits, 'settled'>): Endings {
-  const [epochEnd$, end$] = [new Subject<void>(), new Subject<void>()];
+  const [epochEnd, lastWord] = [word(settled), word(settled)];
   let ended: 'over' | 'stopped' | undefined;
   let reason: EndReason | undefined;
-  const tell = (word$: Subject<void>): Promise<void> => (word$.next(), settled());
   return {
     words: {
-      epochEnd$,
-      end$,
+      epochEnd$: epochEnd.heard$,
+      end$: lastWord.heard$,
       ended: () => ended,
       end: (why) => {
         reason ??= why;
@@ -33,9 +32,28 @@ export function endings({ stop }: Pick<Stopping, 'stop'>, { settled }: Pick<Wait
     },
     endEpoch: (isLast) => {
       if (isLast) ended = 'over';
-      return tell(epochEnd$);
+      return epochEnd.tell();
     },
-    end: () => tell(end$),
+    end: lastWord.tell,
     endsAs: (how) => void (ended ??= how),
+  };
+}
+
+/** What is told to all who listen; who begins to listen meanwhile, since what it led to is the first value that they see, is told when that is done. */
+function word(settled: () => Promise<void>): { readonly heard$: Observable<void>; readonly tell: () => Promise<void> } {
+  const word$ = new Subject<void>();
+  let late$: Subject<void> | undefined;
+  return {
+    heard$: defer(() => (late$ ? merge(late$.pipe(take(1)), word$) : word$)),
+    tell: async () => {
+      const newcomers$ = (late$ = new Subject<void>());
+      word$.next();
+      await settled();
+      while (newcomers$.observed) {
+        newcomers$.next();
+        await settled();
+      }
+      late$ = undefined;
+    },
   };
 }

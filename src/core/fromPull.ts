@@ -106,10 +106,7 @@ export function fromPull<T extends object>(
           await settled();
           isRepeat = false;
         }
-        if (pulled !== STOPPED && epoch > 0 && pulled?.epoch !== epoch && !isClosed()) {
-          await endEpoch(!pulled);
-          if (before) await endEpoch(!pulled); // for stages that have just seen their first value
-        }
+        if (pulled !== STOPPED && epoch > 0 && pulled?.epoch !== epoch && !isClosed()) await endEpoch(!pulled);
         if (!pulled || pulled === STOPPED || isAsked() || isClosed()) {
           cursor = standing(pulled, cursor);
           endsAs(pulled ? 'stopped' : 'over');

@@ -6,6 +6,7 @@ export {
   type CollectiveOptions,
   type ReduceOptions,
 } from '../core/collective.js';
+export { broadcastWeights } from './broadcastWeights.js';
 export { mpi, type MpiOptions } from './mpi.js';
 export { solo } from './solo.js';
 export { inThread, startThreads } from './startThreads.js';

@@ -1,4 +1,3 @@
-import type { LibraryHandle } from 'koffi';
 import { expect, it } from 'vitest';
 
 import { CollectiveError } from '../../../src/core/collective.js';
@@ -14,7 +13,7 @@ const library = (version: string, standard?: number) =>
       return (major: number[]) => (major[0] = standard);
     },
     symbol: (name: string) => BigInt(name.length),
-  }) as unknown as LibraryHandle;
+  }) as unknown as Parameters<typeof abiOf>[0];
 
 it.each([
   ['Open MPI v4.1.4, package: Debian OpenMPI', undefined, { handle: 'intptr_t', world: 19n, multiple: 3 }],
