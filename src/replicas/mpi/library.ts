@@ -33,9 +33,6 @@ export async function loadKoffi(): Promise<Koffi> {
   return koffi;
 }
 
-/** MPICH's libfabric rewrites the C library's memory functions while others run in them, for a cache that is of no use here: Node crashed of it. */
-const NO_HOOKS = ['FI_MR_CACHE_MONITOR', 'disabled'] as const;
-
 /**
  * The MPI library at a path, or the one of the launcher that has started this process: beside the `mpirun` that is on the path, and then wherever the
  * system looks.
@@ -43,7 +40,6 @@ const NO_HOOKS = ['FI_MR_CACHE_MONITOR', 'disabled'] as const;
  * @throws {@link CollectiveError} 'library', if there is none.
  */
 export function loadLibrary(koffi: Koffi, path: string | undefined, by: Launcher | undefined): LibraryHandle {
-  process.env[NO_HOOKS[0]] ??= NO_HOOKS[1];
   const failures: string[] = [];
   for (const candidate of path === undefined ? candidates(by) : [path]) {
     try {
