@@ -5,6 +5,7 @@ export { forward, type ForwardOptions } from './forward.js';
 export { retryWithSmallerBatches } from './retryWithSmallerBatches.js';
 export { backward } from './backward.js';
 export { accumulate, type AccumulateOptions } from './accumulate.js';
+export { allReduce, type AllReduceOptions } from './allReduce.js';
 export { gradientHistograms } from './gradientHistograms.js';
 export { skipNonFinite, type SkipNonFiniteOptions } from './skipNonFinite.js';
 export { clipByGlobalNorm } from './clipByGlobalNorm.js';

@@ -39,6 +39,7 @@ export { forward, type ForwardOptions } from '../operators/forward.js';
 export { retryWithSmallerBatches } from '../operators/retryWithSmallerBatches.js';
 export { backward } from '../operators/backward.js';
 export { accumulate, type AccumulateOptions } from '../operators/accumulate.js';
+export { allReduce, type AllReduceOptions } from '../operators/allReduce.js';
 export { gradientHistograms } from '../operators/gradientHistograms.js';
 export { skipNonFinite, type SkipNonFiniteOptions } from '../operators/skipNonFinite.js';
 export { clipByGlobalNorm } from '../operators/clipByGlobalNorm.js';

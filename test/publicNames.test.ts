@@ -18,6 +18,7 @@ it.each([
   'gradstream/sinks/prometheus',
   'gradstream/sinks/tensorboard',
   'gradstream/plot',
+  'gradstream/replicas',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {
   expect(Object.keys((await import(entry)) as object).sort()).toMatchSnapshot();

@@ -1,9 +1,8 @@
-import { Subject } from 'rxjs';
-
 import type { EndReason } from './endReason.js';
 import type { Run } from './run.js';
 import type { Stopping } from './stopping.js';
 import type { Waits } from './waits.js';
+import { word } from './word.js';
 
 /** The ends of a source and of its epochs, as those who work on its values are told of them. */
 export interface Endings {
@@ -19,14 +18,13 @@ export function endings(
   { stop, giveBack }: Pick<Stopping, 'stop' | 'giveBack'>,
   { settled }: Pick<Waits, 'settled'>,
 ): Endings {
-  const [epochEnd$, end$] = [new Subject<void>(), new Subject<void>()];
+  const [epochEnd, lastWord] = [word(settled), word(settled)];
   let ended: 'over' | 'stopped' | undefined;
   let reason: EndReason | undefined;
-  const tell = (word$: Subject<void>): Promise<void> => (word$.next(), settled());
   return {
     words: {
-      epochEnd$,
-      end$,
+      epochEnd$: epochEnd.heard$,
+      end$: lastWord.heard$,
       ended: () => ended,
       end: (why) => {
         reason ??= why;
@@ -37,9 +35,9 @@ export function endings(
     },
     endEpoch: (isLast) => {
       if (isLast) ended = 'over';
-      return tell(epochEnd$);
+      return epochEnd.tell();
     },
-    end: () => tell(end$),
+    end: lastWord.tell,
     endsAs: (how) => void (ended ??= how),
   };
 }

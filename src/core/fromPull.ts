@@ -90,11 +90,6 @@ export function fromPull<T extends object>(
     const { next, fill, drop } = pullAhead(pull, stops, prefetch);
 
     const isClosed = (): boolean => subscriber.closed; // asked anew after each await, which TypeScript does not know
-    const repeating = async (work: () => Promise<void>): Promise<void> => {
-      isRepeat = true;
-      await work();
-      isRepeat = false;
-    };
     const paused = () => orStopped(during(opened(abort.signal)));
     let failure: { readonly error: unknown } | undefined;
     const failed = (error: unknown): typeof STOPPED => ((failure = { error }), STOPPED);
@@ -107,12 +102,12 @@ export function fromPull<T extends object>(
         if (before) {
           // All stages up to the window's are restored by it, so that they are there when the end is told.
           ({ epoch, cursor } = before);
-          await repeating(() => (subscriber.next({ ...before.value, epoch, [RUN]: run }), settled()));
+          isRepeat = true;
+          subscriber.next({ ...before.value, epoch, [RUN]: run });
+          await settled();
+          isRepeat = false;
         }
-        if (pulled !== STOPPED && epoch > 0 && pulled?.epoch !== epoch && !isClosed()) {
-          await endEpoch(!pulled);
-          if (before) await repeating(() => endEpoch(!pulled)); // for stages that have just seen their first value
-        }
+        if (pulled !== STOPPED && epoch > 0 && pulled?.epoch !== epoch && !isClosed()) await endEpoch(!pulled);
         if (!pulled || pulled === STOPPED || isAsked() || isClosed()) {
           cursor = standing(pulled, cursor, isGivenBack());
           endsAs(pulled ? 'stopped' : 'over');

@@ -1,7 +1,7 @@
-import { Subject } from 'rxjs';
-
 import type { EndReason } from './endReason.js';
 import { hold, RUN, type InRun, type Run } from './run.js';
+import { waits } from './waits.js';
+import { word, type Word } from './word.js';
 
 /** The runs of several replicas as one, whose epochs and end are those of all of them. */
 export interface JointRun {
@@ -32,7 +32,8 @@ type Phase = 'giving' | 'epochEnded' | 'ended';
 export function jointRun(replicas: number): JointRun {
   const phases = Array.from({ length: replicas }, (): Phase => 'giving');
   const runs = new Map<number, Run>();
-  const [epochEnd$, end$] = [new Subject<void>(), new Subject<void>()];
+  const { waitUntil, settled } = waits();
+  const [epochEnd, lastWord] = [word(settled), word(settled)];
   const releases = new Map<number, () => void>();
   let isStopped = false;
 
@@ -48,9 +49,11 @@ export function jointRun(replicas: number): JointRun {
       then();
     };
   };
-  const free = (rank: number): void => {
-    releases.get(rank)?.();
-    releases.delete(rank);
+  /** Tells those behind, then lets replicas go on. */
+  const tell = ({ tell: say }: Word, to: readonly number[]): void => {
+    const held = to.flatMap((rank) => releases.get(rank) ?? []);
+    to.forEach((rank) => releases.delete(rank));
+    void say().then(() => held.forEach((release) => release()));
   };
   const stop = (reason: EndReason | undefined): void => {
     isStopped = true;
@@ -63,7 +66,10 @@ export function jointRun(replicas: number): JointRun {
   const isAwaited = (rank: number): boolean =>
     phases[rank] === 'giving' && (runs.has(rank) ? runs.get(rank)!.epochEnd$ !== undefined : !isStopped);
   const words = {
-    waitUntil: (promise: PromiseLike<unknown>) => all().forEach((run) => run.waitUntil?.(promise)),
+    waitUntil: (promise: PromiseLike<unknown>) => {
+      waitUntil(promise);
+      all().forEach((run) => run.waitUntil?.(promise));
+    },
     end: (reason: EndReason) => all().forEach((run) => run.end?.(reason)),
     endReason: () =>
       all()
@@ -73,8 +79,8 @@ export function jointRun(replicas: number): JointRun {
       if (isStopped) return runs.get(first())!.ended?.();
       return all().every((run) => run.ended?.() === 'over') ? 'over' : undefined;
     },
-    epochEnd$,
-    end$,
+    epochEnd$: epochEnd.heard$,
+    end$: lastWord.heard$,
     isRepeat: () => false,
   } satisfies Run;
   return {
@@ -85,11 +91,7 @@ export function jointRun(replicas: number): JointRun {
     giving: () => ranks().filter((rank) => phases[rank] === 'giving'),
     areKnown: () => phases.every((phase, rank) => phase !== 'giving' || runs.has(rank)),
     isStopped: () => isStopped,
-    epochEnded: (rank) => {
-      if (!runs.get(rank)!.isRepeat?.()) return enter('epochEnded', rank);
-      // For those who have seen their first value since; to be told once.
-      return () => rank === first() && epochEnd$.next();
-    },
+    epochEnded: (rank) => enter('epochEnded', rank),
     ended: (rank) =>
       enter('ended', rank, () => {
         const { ended, endReason } = runs.get(rank)!;
@@ -103,12 +105,12 @@ export function jointRun(replicas: number): JointRun {
     settle: (microSteps) => {
       if (releases.size === 0 || ranks().some(isAwaited)) return;
       const atEpochEnd = ranks().filter((rank) => phases[rank] === 'epochEnded');
-      // Where the first replica was stopped before it knew, it finds out when the run goes on.
-      if (atEpochEnd.length === 0) end$.next();
-      else if (!isStopped || atEpochEnd.includes(first())) epochEnd$.next();
       all().forEach(({ passes }) => passes && (passes.count = microSteps)); // one with fewer micro-batches catches up, what was given back is not counted
       atEpochEnd.forEach((rank) => (phases[rank] = 'giving'));
-      (atEpochEnd.length > 0 ? atEpochEnd : ranks()).forEach(free);
+      // Where the first replica was stopped before it knew, it finds out when the run goes on.
+      if (atEpochEnd.length === 0) tell(lastWord, ranks());
+      else if (!isStopped || atEpochEnd.includes(first())) tell(epochEnd, atEpochEnd);
+      else atEpochEnd.forEach((rank) => (releases.get(rank)?.(), releases.delete(rank)));
     },
     run: () => ({ ...runs.get(first()), ...words }),
   };

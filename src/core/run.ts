@@ -47,7 +47,7 @@ export interface Run {
   readonly ended?: () => 'over' | 'stopped' | undefined;
   /**
    * Whether the value under way is one that the run had been given before it was saved, and that ended an epoch: stages are restored by it, and nothing is
-   * computed of it. Or the word of that end is told once more, for those whose first value it has led to.
+   * computed of it.
    */
   readonly isRepeat?: () => boolean;
   /** What can be saved of the run. */

@@ -317,7 +317,7 @@ describe('fromPull', () => {
 
     it.each([
       [1, ['2', '3', 'end', '1', '2', '3', 'over']],
-      [3, ['3 again', 'end', 'end', '1', '2', '3', 'over']],
+      [3, ['3 again', 'end', '1', '2', '3', 'over']],
     ])(
       'shows the last batch again if its epoch may have been left without a word: after %d of 3',
       async (given, expected) => {

@@ -9,6 +9,7 @@ import type { CodeBlock } from './codeBlocks.js';
 const ENTRIES = {
   gradstream: 'src/index.ts',
   'gradstream/testing': 'src/testing/index.ts',
+  'gradstream/replicas': 'src/replicas/index.ts',
   'gradstream/checkpoint': 'src/checkpoint/index.ts',
   'gradstream/checkpoint/node': 'src/checkpoint/node.ts',
   'gradstream/checkpoint/s3': 'src/checkpoint/s3.ts',

@@ -83,6 +83,17 @@ const cases: Record<string, Case> = {
     value: (n) => gradientStep({ globalStep: n }),
     throwing: () => operators.gradientHistograms(boom),
   },
+  allReduce: {
+    operator: () =>
+      operators.allReduce({
+        rank: 0,
+        worldSize: 1,
+        allGather: (bytes) => of([bytes]),
+        allReduceMean: () => of(1),
+      }),
+    value: (n) => gradientStep({ globalStep: n }),
+    throwing: () => operators.allReduce({ rank: 0, worldSize: 1, allGather: boom, allReduceMean: () => of(1) }),
+  },
   skipNonFinite: { operator: () => operators.skipNonFinite(), value: () => gradientStep() },
   clipByGlobalNorm: {
     operator: () => operators.clipByGlobalNorm(1),

@@ -1,6 +1,7 @@
 import { delay, lastValueFrom, map, of, toArray, type MonoTypeOperatorFunction } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import { allReduce } from '../../../operators/allReduce.js';
 import { trainStep, type TrainStepOptions } from '../../../operators/trainStep.js';
 import { readback } from '../../../operators/readback.js';
 import { fromPull } from '../../../src/core/fromPull.js';
@@ -8,6 +9,7 @@ import { waitMap } from '../../../src/core/run.js';
 import { tensors } from '../../../src/core/tensors.js';
 import type { GradientStep } from '../../../src/core/values.js';
 import { sgd } from '../../../src/optim/sgd.js';
+import { sharedWorld, threads } from '../../../src/replicas/threads.js';
 import { batchesOf, line, squaredError } from '../../support/line.js';
 import { absent, INSTALLED } from '../node/installed.js';
 import { onNode } from './support.js';
@@ -62,5 +64,52 @@ describe.skipIf(absent)(`trainStep with reduce ${INSTALLED}`, () => {
     compiled.weights.forEach((value, i) => expect(value).toBeCloseTo(eager.weights[i]!, 4));
     expect(eager.weights).not.toEqual(plain.weights);
     expect(compiled.numbers.every(([, , worldSize]) => worldSize === 2)).toBe(true);
+  });
+});
+
+describe.skipIf(absent)(`allReduce behind a compiled step ${INSTALLED}`, () => {
+  onNode();
+
+  it('gives what it gives op by op: in events, and in weights', async () => {
+    const run = async (compile: boolean) => {
+      const world = sharedWorld(2);
+      const shards = [batchesOf([4, 2, 3, 1, 4]), batchesOf([2, 3, 1])];
+      const replica = async (rank: number) => {
+        const model = line();
+        const events = await lastValueFrom(
+          fromPull(shards[rank]!, { epochs: 2 }).pipe(
+            trainStep(model, {
+              loss: squaredError,
+              optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }),
+              accumulate: 2,
+              clipNorm: 0.5,
+              compile,
+              reduce: allReduce(threads(world, rank), { checkEvery: 1 }),
+            }),
+            readback(),
+            toArray(),
+          ),
+        );
+        const weights = model.read();
+        model.dispose();
+        return {
+          weights,
+          numbers: events.map(({ loss, gradientNorm, samples, worldSize }) => [
+            loss,
+            gradientNorm ?? 0,
+            samples,
+            worldSize,
+          ]),
+        };
+      };
+      return Promise.all([replica(0), replica(1)]);
+    };
+    const [eager, compiled] = [await run(false), await run(true)];
+    expect(compiled[0]!.numbers).toHaveLength(6);
+    expect(compiled[1]!.weights).toStrictEqual(compiled[0]!.weights);
+    compiled.forEach((each, rank) => {
+      each.weights.forEach((weight, i) => expect(weight).toBeCloseTo(eager[rank]!.weights[i]!, 5));
+      each.numbers.flat().forEach((value, i) => expect(value).toBeCloseTo(eager[rank]!.numbers.flat()[i]!, 5));
+    });
   });
 });

@@ -1,0 +1,152 @@
+import {
+  concat,
+  concatMap,
+  concatWith,
+  defer,
+  EMPTY,
+  finalize,
+  ignoreElements,
+  map,
+  of,
+  tap,
+  type MonoTypeOperatorFunction,
+  type Observable,
+} from 'rxjs';
+
+import { disposeTensors } from '../src/core/batch.js';
+import type { Reduces } from '../src/core/collective.js';
+import { ArgumentError, assertPositive, assertPositiveInteger } from '../src/core/errors.js';
+import { mergeNotes } from '../src/core/mergeNotes.js';
+import { noteOf, type Rest } from '../src/core/noteOf.js';
+import { readStep } from '../src/core/readStep.js';
+import { isStep, STANDS, type ReplicaNote } from '../src/core/replicaNote.js';
+import { EPOCH_END, RUN, waitMap, withEpochEnds, type InRun } from '../src/core/run.js';
+import { talks } from '../src/core/talks.js';
+import type { GradientStep } from '../src/core/values.js';
+import { waits } from '../src/core/waits.js';
+
+/** Options of {@link allReduce}. */
+export interface AllReduceOptions {
+  /** Steps from one comparison of the weights to the next; 100 unless given. They are compared before the first step in any case. */
+  readonly checkEvery?: number;
+  /** Milliseconds to wait for the other replicas at each step, before all fail; what the collective says unless given. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Makes one step of the steps that all replicas have come to, on each of them: with the mean of their gradients, and of their losses and metrics.
+ *
+ * R replicas then train as one with batches R times as large, and log the same: every average sees the loss of all replicas, once.
+ *
+ * ```text
+ * replica 0:  --a-----------b--|
+ * replica 1:  -----c--d--|
+ *                allReduce(collective)
+ * output:     -----x--------y--|        on both:  x = mean(a, c)   y = mean(b, d)
+ * ```
+ *
+ * Everything is weighted as in a window: Σ(weight·gradient) / Σ weight, and the i-th micro-batches of all replicas become one. A replica whose epoch has
+ * no further window takes part without weight until all are there, so that weights and epochs stay together. If one stops, or is unsubscribed, the
+ * others end after the same step; if one fails, all do. Models, metrics, versions, sizes of windows and, every `checkEvery` steps, weights are compared.
+ * Place it between `accumulate` and clipping. The source waits meanwhile.
+ *
+ * **Cost**: one device read of gradients and losses, one reduction in buckets of 25 MiB, a few numbers beside it. **Memory**: one set of gradients on the
+ * host. **Ownership**: takes the tensors of every step, hands on new ones.
+ *
+ * @example
+ * ```ts
+ * const collective = await mpi();
+ * await broadcastWeights(collective, model);
+ * train(model, batches, { loss: mse, optimizer: adam(), accumulate: 4, reduce: allReduce(collective) }).subscribe(console.log);
+ * ```
+ *
+ * @param collective - From `solo`, `threads` or `mpi`; see `gradstream/replicas`.
+ * @throws {@link ArgumentError} at once, if an argument can never be valid; errors with it behind a clip or `skipNonFinite`.
+ * Errors with {@link CollectiveError}, naming ranks: 'mismatch', if they do not train the same; 'timeout' or 'died', if one does not come.
+ * @see {@link mergeReplicas} for replicas within one pipeline.
+ */
+export function allReduce(
+  collective: Reduces,
+  { checkEvery = 100, timeoutMs }: AllReduceOptions = {},
+): MonoTypeOperatorFunction<GradientStep> {
+  if (typeof collective?.allReduceMean !== 'function')
+    throw new ArgumentError(
+      `allReduce: collective must be one such as solo() or mpi(), received ${String(collective)}`,
+    );
+  assertPositiveInteger(checkEvery, 'allReduce: checkEvery');
+  if (timeoutMs !== undefined) assertPositive(timeoutMs, 'allReduce: timeoutMs');
+  const options = timeoutMs === undefined ? {} : { timeoutMs };
+
+  return (source) =>
+    defer(() => {
+      let newest: Rest | undefined;
+      let hasFailed = false;
+      const { talk, isOver, leave } = talks(collective, options);
+
+      const reduce = (step: GradientStep): Observable<GradientStep> => {
+        const { gradients, microBatches, ...rest } = step;
+        const isFirst = newest === undefined;
+        newest = rest;
+        const isChecked = isFirst || rest.globalStep % checkEvery === 0;
+        return readStep(step, isChecked && rest.weights.variables.length > 0).pipe(
+          concatMap((read) =>
+            talk(noteOf(STANDS.step, rest, read), Object.keys(rest.reducers), read.gradients).pipe(
+              map((notes) => ({ notes, gradients: read.gradients })),
+            ),
+          ),
+          concatMap(({ notes, gradients: mean }) => {
+            if (!isOver()) {
+              newest = next(rest);
+              return of(mergeNotes(rest, notes, mean));
+            }
+            rest[RUN]?.end?.({ reason: 'until' });
+            return EMPTY;
+          }),
+          finalize(() => disposeTensors([gradients, microBatches])),
+        );
+      };
+      /** Takes part in the others' steps, until they have no more either. */
+      const join = (stands: ReplicaNote['stands']): Observable<GradientStep> =>
+        defer(() => {
+          if (isOver()) return EMPTY;
+          const mean = new Float32Array(newest?.weights.slots.reduce((sum, { size }) => sum + size, 0) ?? 0);
+          return talk(noteOf(stands, newest), Object.keys(newest?.reducers ?? {}), mean).pipe(
+            concatMap((notes) => {
+              if (isOver()) return EMPTY;
+              if (!newest || !notes.some(isStep)) return stands === STANDS.epochEnd ? EMPTY : join(stands);
+              const { waitUntil, settled } = waits();
+              const step = mergeNotes(newest, notes, mean);
+              newest = next(newest);
+              const through$ = defer(settled).pipe(ignoreElements());
+              return concat(of({ ...step, [RUN]: { ...step[RUN], waitUntil } }), through$, join(stands));
+            }),
+          );
+        });
+      let run: InRun = {};
+      return source.pipe(
+        tap({ next: ({ [RUN]: its }) => (run = its ? { [RUN]: its } : {}), error: () => (hasFailed = true) }),
+        withEpochEnds(),
+        map((value) => (value === EPOCH_END ? { ...run, isEnd: true as const } : value)),
+        waitMap((value) => {
+          if ('isEnd' in value) return join(STANDS.epochEnd);
+          return isOver() || value.gradientNorm || value.finite ? refuse(value, isOver()) : reduce(value);
+        }),
+        concatWith(defer(() => join(run[RUN]?.ended?.() === 'stopped' ? STANDS.stopped : STANDS.end))),
+        finalize(() => leave(noteOf(hasFailed ? STANDS.failed : STANDS.stopped, newest))),
+      );
+    });
+}
+
+/** What a replica has once a step is made. */
+function next(step: Rest): Rest {
+  return { ...step, globalStep: step.globalStep + 1 };
+}
+
+/** A step that cannot be reduced, or that comes when all is over. */
+function refuse(step: GradientStep, isOver: boolean): Observable<never> {
+  disposeTensors(step);
+  if (isOver) return EMPTY;
+  throw new ArgumentError(
+    'allReduce: it must stand before clipByGlobalNorm and skipNonFinite, received a step behind them',
+  );
+}

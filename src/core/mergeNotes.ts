@@ -1,0 +1,33 @@
+import type { MicroBatchValues } from './events.js';
+import type { Rest } from './noteOf.js';
+import type { ReplicaNote } from './replicaNote.js';
+import { summarize } from './summarize.js';
+import { tensors } from './tensors.js';
+import type { GradientStep, MicroBatchResult } from './values.js';
+
+/** One step of all replicas: their mean gradients, and the i-th micro-batches of all as one, each metric reduced as it declares. */
+export function mergeNotes(step: Rest, notes: readonly ReplicaNote[], gradients: Float32Array): GradientStep {
+  const { tensor1d } = tensors();
+  const total = (numbers: readonly number[]): number => numbers.reduce((sum, value) => sum + value, 0);
+  const count = Math.max(...notes.map(({ results }) => results.length));
+  const merged = Array.from({ length: count }, (_, i): MicroBatchValues => {
+    const column = notes.flatMap(({ results }) => results[i] ?? []);
+    return { ...summarize(column, step.reducers), weight: total(column.map(({ weight }) => weight)) };
+  });
+  return {
+    ...step,
+    gradients: tensor1d(gradients),
+    microBatches: merged.map(onDevice),
+    weight: total(merged.map(({ weight }) => weight)),
+    samples: total(notes.map(({ samples }) => samples)),
+    microStep: Math.max(...notes.map(({ microStep }) => microStep)),
+    worldSize: notes.length,
+  };
+}
+
+/** Where nothing has any weight there is no mean. */
+function onDevice({ loss, weight, metrics }: MicroBatchValues): MicroBatchResult {
+  const { scalar } = tensors();
+  const scalars = Object.entries(metrics).map(([name, value]) => [name, scalar(value)] as const);
+  return { loss: scalar(weight > 0 ? loss : 0), weight, metrics: Object.fromEntries(scalars) };
+}

@@ -1,0 +1,54 @@
+import type { MicroBatchValues } from './events.js';
+
+/** Where a replica stands: it has a window for this step, is at the end of an epoch or of its run, or has stopped or failed in the midst of it. */
+export const STANDS = { step: 0, epochEnd: 1, end: 2, stopped: 3, failed: 4 } as const;
+
+/** What a replica tells all others before they reduce anything. */
+export interface ReplicaNote {
+  readonly stands: (typeof STANDS)[keyof typeof STANDS];
+  /** Which weights it has: those after this many steps. */
+  readonly globalStep: number;
+  readonly microStep: number;
+  readonly epoch: number;
+  readonly samples: number;
+  /** Fingerprints of what must be the same on all: the model, the metrics, the versions; and of the weights, NaN when they have not been looked at. */
+  readonly prints: readonly [model: number, metrics: number, versions: number, weights: number];
+  readonly results: readonly MicroBatchValues[];
+}
+
+/** Whether a replica has a step to be reduced. */
+export function isStep({ stands }: ReplicaNote): boolean {
+  return stands === STANDS.step;
+}
+
+/** A note as bytes; metrics go without their names, in order. */
+export function packNote({ stands, globalStep, microStep, epoch, samples, prints, results }: ReplicaNote): Uint8Array {
+  const each = results.flatMap(({ weight, loss, metrics }) => [weight, loss, ...Object.values(metrics)]);
+  return new Uint8Array(
+    Float64Array.of(stands, globalStep, microStep, epoch, samples, ...prints, results.length, ...each).buffer,
+  );
+}
+
+/** The note again, given the metrics' names. */
+export function unpackNote(bytes: Uint8Array, names: readonly string[]): ReplicaNote {
+  const numbers = [...new Float64Array(bytes.slice().buffer)];
+  const take = (): number => numbers.shift() ?? NaN;
+  const [stands, globalStep, microStep, epoch, samples] = [take() as 0, take(), take(), take(), take()];
+  const prints = [take(), take(), take(), take()] as const;
+  const results = Array.from({ length: take() }, (): MicroBatchValues => {
+    const [weight, loss] = [take(), take()];
+    return { weight, loss, metrics: Object.fromEntries(names.map((name) => [name, take()])) };
+  });
+  return { stands, globalStep, microStep, epoch, samples, prints, results };
+}
+
+/** A number of 32 bits that tells texts and numbers apart (FNV-1a). */
+export function fingerprint(what: string | Float32Array): number {
+  const words =
+    typeof what === 'string'
+      ? Uint32Array.from(what, (character) => character.codePointAt(0)!)
+      : new Uint32Array(what.buffer, what.byteOffset, what.length);
+  let hash = 0x811c9dc5;
+  for (const word of words) hash = Math.imul(hash ^ word, 0x01000193);
+  return hash >>> 0;
+}

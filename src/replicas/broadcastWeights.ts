@@ -1,0 +1,31 @@
+import { firstValueFrom, from } from 'rxjs';
+
+import type { Collective } from '../core/collective.js';
+import { allVariablesOf, type Model } from '../core/model.js';
+import { tensors } from '../core/tensors.js';
+
+/**
+ * Gives every replica the weights of rank 0, so that all begin as one.
+ *
+ * Models that are made in several processes begin with other weights, unless each was given the same seed.
+ *
+ * To be awaited before the run, and after weights have been loaded on rank 0. All variables count, those that training does not change, too.
+ *
+ * **Cost**: one message for each variable.
+ *
+ * @example
+ * ```ts
+ * const collective = await mpi();
+ * await broadcastWeights(collective, model);
+ * ```
+ */
+export async function broadcastWeights(collective: Collective, model: Model): Promise<void> {
+  for (const variable of allVariablesOf(model)) {
+    const { dtype, shape } = variable;
+    const values = await firstValueFrom(from(tensors().read(variable)));
+    const kind = dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint8Array;
+    const data = kind.from(values); // a copy, which may be written to
+    await collective.broadcast(data);
+    if (collective.rank !== 0) tensors().tidy(() => variable.assign(tensors().tensor(data, shape, dtype)));
+  }
+}

@@ -1,0 +1,120 @@
+import type { LibraryHandle } from 'koffi';
+
+import type { Averaged } from '../../core/collective.js';
+import { CollectiveError } from '../../core/collective.js';
+import { abiOf } from './abi.js';
+
+/** The MPI functions that are used, on the world of all processes. Those that give a promise run in a thread of their own; all else is over at once. */
+export interface Mpi {
+  /** Begins; undefined, if somebody has begun before. Otherwise whether calls may come from several threads at once. */
+  init(): boolean | undefined;
+  rank(): number;
+  size(): number;
+  finalize(): void;
+  /** Kills every process of the job, this one too. */
+  abort(code: number): void;
+  /** Begins to gather; the function says whether it is done, and is to be asked until it is. */
+  gatherSoon(bytes: Uint8Array, all: Uint8Array): () => boolean;
+  gather(bytes: Uint8Array, all: Uint8Array): Promise<void>;
+  sum(buffer: Averaged): Promise<void>;
+  broadcast(bytes: Uint8Array, root: number): Promise<void>;
+  /** Sends a number to a rank, which need not wait for it. */
+  tell(rank: number, value: number): void;
+  /** A number that a rank has told, if one has come. */
+  heard(): number | undefined;
+}
+
+/** The functions of a library, by its ABI. */
+export function mpiCalls(library: LibraryHandle): Mpi {
+  const abi = abiOf(library);
+  const { world, byte } = abi;
+  const bind = (name: string, args: string) => {
+    const call = library.func(`int ${name}(${args.replaceAll('HANDLE', abi.handle)})`);
+    const failed = (code: number): Error | undefined =>
+      code === 0
+        ? undefined
+        : new CollectiveError(`mpi: ${name} must succeed, it failed with code ${code}`, 'library', []);
+    const sync = (...values: unknown[]): void => {
+      const failure = failed(call(...values) as number);
+      if (failure) throw failure;
+    };
+    const async = (...values: unknown[]): Promise<void> =>
+      new Promise((resolve, reject) => {
+        call.async(...values, (error: Error | null, code: number) => {
+          const failure = error ?? failed(code);
+          if (failure) reject(failure);
+          else resolve();
+        });
+      });
+    return { sync, async };
+  };
+  const number = (call: { sync(...values: unknown[]): void }, ...values: unknown[]): number => {
+    const result = [0];
+    call.sync(...values, result);
+    return result[0]!;
+  };
+
+  const initialized = bind('MPI_Initialized', '_Out_ int *flag');
+  const init = bind('MPI_Init_thread', 'void *argc, void *argv, int required, _Out_ int *provided');
+  const rank = bind('MPI_Comm_rank', 'HANDLE comm, _Out_ int *rank');
+  const size = bind('MPI_Comm_size', 'HANDLE comm, _Out_ int *size');
+  const finalize = bind('MPI_Finalize', '');
+  const abort = bind('MPI_Abort', 'HANDLE comm, int code');
+  const gatherArgs = 'const void *bytes, int n, HANDLE type, void *all, int each, HANDLE of, HANDLE comm';
+  const iallgather = bind('MPI_Iallgather', `${gatherArgs}, void *request`);
+  const allgather = bind('MPI_Allgather', gatherArgs);
+  const allreduce = bind(
+    'MPI_Allreduce',
+    'intptr_t inPlace, void *buffer, int n, HANDLE type, HANDLE sum, HANDLE comm',
+  );
+  const bcast = bind('MPI_Bcast', 'void *bytes, int n, HANDLE type, int root, HANDLE comm');
+  const isend = bind('MPI_Isend', 'const void *bytes, int n, HANDLE type, int to, int tag, HANDLE comm, void *request');
+  const iprobe = bind('MPI_Iprobe', 'int from, int tag, HANDLE comm, _Out_ int *flag, void *status');
+  const receive = bind('MPI_Recv', 'void *bytes, int n, HANDLE type, int from, int tag, HANDLE comm, void *status');
+  const test = bind('MPI_Test', 'void *request, _Out_ int *flag, void *status');
+
+  const tag = 1;
+  const status = Buffer.alloc(64); // larger than that of any ABI
+  const sent: unknown[] = []; // must live until it has arrived, which nobody waits for
+  const isDone = (request: Buffer): boolean => {
+    const flag = [0];
+    test.sync(request, flag, status);
+    return flag[0] !== 0;
+  };
+
+  return {
+    init: () => {
+      if (number(initialized) !== 0) return undefined;
+      return number(init, null, null, abi.multiple) >= abi.multiple;
+    },
+    rank: () => number(rank, world),
+    size: () => number(size, world),
+    finalize: () => finalize.sync(),
+    abort: (code) => abort.sync(world, code),
+    gatherSoon: (bytes, all) => {
+      const request = Buffer.alloc(8);
+      iallgather.sync(bytes, bytes.length, byte, all, bytes.length, byte, world, request);
+      const alive = [bytes, all, request] as const; // MPI knows their addresses only
+      return () => isDone(alive[2]);
+    },
+    gather: (bytes, all) => allgather.async(bytes, bytes.length, byte, all, bytes.length, byte, world),
+    sum: (buffer) => {
+      const type = buffer instanceof Float32Array ? abi.float : abi.double;
+      return allreduce.async(abi.inPlace, buffer, buffer.length, type, abi.sum, world);
+    },
+    broadcast: (bytes, root) => bcast.async(bytes, bytes.length, byte, root, world),
+    tell: (to, value) => {
+      const [message, request] = [Int32Array.of(value), Buffer.alloc(8)];
+      sent.push(message, request);
+      isend.sync(message, 4, byte, to, tag, world, request);
+    },
+    heard: () => {
+      const flag = [0];
+      iprobe.sync(abi.anySource, tag, world, flag, status);
+      if (flag[0] === 0) return undefined;
+      const message = new Int32Array(1);
+      receive.sync(message, 4, byte, abi.anySource, tag, world, status);
+      return message[0]!;
+    },
+  };
+}

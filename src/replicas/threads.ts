@@ -1,0 +1,124 @@
+import { CollectiveError, type Averaged, type Collective } from '../core/collective.js';
+import { assertPositiveInteger } from '../core/errors.js';
+import { collective } from './collective.js';
+
+const CHUNK_BYTES = 1 << 20;
+
+/** Memory that threads talk through: how often each rank has arrived, who has failed, and a place for each rank's bytes. */
+export interface SharedWorld {
+  readonly worldSize: number;
+  /** [0]: rises with every arrival; [1]: 1 + the rank that failed; [2 + rank]: that rank's arrivals. */
+  readonly control: SharedArrayBuffer;
+  readonly data: SharedArrayBuffer;
+}
+
+/** Memory for a world of threads, to be handed to each of them. */
+export function sharedWorld(worldSize: number): SharedWorld {
+  assertPositiveInteger(worldSize, 'sharedWorld: worldSize');
+  return {
+    worldSize,
+    control: new SharedArrayBuffer(4 * (2 + worldSize)),
+    data: new SharedArrayBuffer(CHUNK_BYTES * worldSize),
+  };
+}
+
+/** Says in a world that a rank is gone, so that nobody waits for it. */
+export function markFailed({ control }: SharedWorld, rank: number): void {
+  const words = new Int32Array(control);
+  Atomics.compareExchange(words, 1, 0, 1 + rank);
+  Atomics.add(words, 0, 1);
+  Atomics.notify(words, 0);
+}
+
+/** One rank of a world of threads. Waiting leaves the event loop free; sums are made in the order of ranks, so a run repeats bit by bit. */
+export function threads(world: SharedWorld, rank: number): Collective {
+  const { worldSize, data } = world;
+  const words = new Int32Array(world.control);
+  const places = Array.from({ length: worldSize }, (_, i) => new Uint8Array(data, i * CHUNK_BYTES, CHUNK_BYTES));
+
+  /** Goes on once every rank has arrived as often as this one. */
+  const meet = async (timeoutMs: number): Promise<void> => {
+    const round = Atomics.add(words, 2 + rank, 1) + 1;
+    Atomics.add(words, 0, 1);
+    Atomics.notify(words, 0);
+    const late = (): number[] => [...places.keys()].filter((each) => ((Atomics.load(words, 2 + each) - round) | 0) < 0);
+    let timedOut = false;
+    // It keeps the process alive, too, which waitAsync does not.
+    const timer = setTimeout(() => {
+      timedOut = true;
+      markFailed(world, late()[0] ?? rank);
+    }, timeoutMs);
+    try {
+      for (;;) {
+        const seen = Atomics.load(words, 0);
+        if (late().length === 0) return;
+        const failed = Atomics.load(words, 1) - 1;
+        if (failed >= 0) throw failure(timedOut ? late() : [failed], timedOut ? timeoutMs : undefined);
+        await Atomics.waitAsync(words, 0, seen).value;
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  const exchange = async <T>(bytes: Uint8Array, timeoutMs: number, read: () => T): Promise<T> => {
+    places[rank]!.set(bytes);
+    await meet(timeoutMs);
+    const result = read();
+    await meet(timeoutMs);
+    return result;
+  };
+
+  return collective({
+    rank,
+    worldSize,
+    localRank: rank,
+    gather: async (bytes, timeoutMs) => {
+      const all = places.map(() => new Uint8Array(bytes.length));
+      for (const [from, part] of chunks(bytes)) {
+        await exchange(part, timeoutMs, () =>
+          all.forEach((whole, i) => whole.set(places[i]!.subarray(0, part.length), from)),
+        );
+      }
+      return all;
+    },
+    sum: async (buffer, timeoutMs) => {
+      const kind = buffer.constructor as new (memory: ArrayBufferLike, from: number, length: number) => Averaged;
+      for (const [from, part] of chunks(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength))) {
+        const length = part.length / buffer.BYTES_PER_ELEMENT;
+        await exchange(part, timeoutMs, () => {
+          const terms = places.map(({ byteOffset }) => new kind(data, byteOffset, length));
+          const first = from / buffer.BYTES_PER_ELEMENT;
+          for (let i = 0; i < length; i += 1) {
+            let total = 0;
+            for (const term of terms) total += term[i]!;
+            buffer[first + i] = total;
+          }
+        });
+      }
+    },
+    broadcast: async (bytes, root, timeoutMs) => {
+      for (const [from, part] of chunks(bytes)) {
+        await exchange(rank === root ? part : part.subarray(0, 0), timeoutMs, () =>
+          bytes.set(places[root]!.subarray(0, part.length), from),
+        );
+      }
+    },
+    // A world that has failed has nobody to take leave of.
+    close: (timeoutMs) => (Atomics.load(words, 1) > 0 ? Promise.resolve() : meet(timeoutMs)),
+    abort: () => markFailed(world, rank),
+  });
+}
+
+function failure(ranks: readonly number[], timeoutMs?: number): CollectiveError {
+  return timeoutMs === undefined
+    ? new CollectiveError(`threads: rank ${ranks.join(', ')} has failed`, 'died', ranks)
+    : new CollectiveError(`threads: rank ${ranks.join(', ')} must arrive within ${timeoutMs} ms`, 'timeout', ranks);
+}
+
+function chunks(bytes: Uint8Array): [number, Uint8Array][] {
+  const count = Math.ceil(bytes.length / CHUNK_BYTES);
+  return Array.from({ length: count }, (_, i) => [
+    i * CHUNK_BYTES,
+    bytes.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES),
+  ]);
+}

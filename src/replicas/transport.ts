@@ -1,0 +1,15 @@
+import type { Averaged } from '../core/collective.js';
+
+/** How bytes get from rank to rank, one operation at a time; what is to be checked has been checked. */
+export interface Transport {
+  readonly rank: number;
+  readonly worldSize: number;
+  readonly localRank: number;
+  /** Every rank's bytes, by rank: as many from each. */
+  gather(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<Uint8Array[]>;
+  /** The sum over the ranks, in place; the same bits on every rank. */
+  sum(buffer: Averaged, timeoutMs: number): Promise<void>;
+  broadcast(bytes: Uint8Array, root: number, timeoutMs: number): Promise<void>;
+  close(timeoutMs: number): Promise<void>;
+  abort(reason: string): void;
+}
