@@ -174,6 +174,7 @@ describe('checkpointEvery', () => {
       const asked: number[] = [];
       const state = {
         join: () => undefined,
+        saved: () => undefined,
         snapshot: () => new Promise<undefined>(() => asked.push(m.scheduler.frame)),
       };
       const step = (n: number) => ({ ...stepEvent(n), [RUN]: { state } as Run });
