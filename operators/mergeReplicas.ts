@@ -4,14 +4,10 @@ import {
   defer,
   EMPTY,
   finalize,
-  from,
   map,
   merge,
-  mergeMap,
-  NEVER,
   of,
   Subject,
-  take,
   type Observable,
   type ObservableInput,
 } from 'rxjs';
@@ -26,6 +22,7 @@ import { lineUp } from '../src/core/lineUp.js';
 import { mergeMicroSteps } from '../src/core/mergeMicroSteps.js';
 import { END, EPOCH_END, hold, RUN, withEnds } from '../src/core/run.js';
 import type { MicroStep } from '../src/core/values.js';
+import { whenDue } from '../src/core/whenDue.js';
 
 /** Options of {@link mergeReplicas}. */
 export interface MergeReplicasOptions {
@@ -147,12 +144,8 @@ export function mergeReplicas(
       ),
     );
     const overdue$ = begun$.pipe(
-      mergeMap((microStep) =>
-        from(due?.(microStep) ?? NEVER).pipe(
-          take(1),
-          map(() => () => void overdue.add(microStep)),
-        ),
-      ),
+      whenDue(due),
+      map((microStep) => () => void overdue.add(microStep)),
     );
     return arrival$.pipe(
       alongside(overdue$),

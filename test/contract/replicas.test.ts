@@ -110,7 +110,7 @@ const ways: Record<string, Way> = {
 describe.each(Object.entries(ways))('C11: replicas over several epochs, %s', (name, way) => {
   it('begin each epoch together, on weights that none has moved', async () => {
     const { events, passes } = await run(way);
-    const steps = events.flatMap((event) => (event.type === 'step' ? [event] : []));
+    const steps = events.filter((event) => event.type === 'step');
     const windows = {
       flush: ['1: 3', '1: 2', '2: 3', '2: 2'],
       drop: ['1: 3', '2: 3'],
