@@ -2,9 +2,11 @@ import type { Soak } from './soak.js';
 
 /** How a soaked run has grown once it was warm. */
 export interface Growth {
-  readonly steps: number;
+  readonly steps: readonly [from: number, to: number];
   /** Of all that a program can keep: the slope, by least squares. */
   readonly bytesPerStep: number;
+  /** The same in all. */
+  readonly bytes: number;
   /** Of code and what goes with it, in all. */
   readonly compiledBytes: number;
   /** What grows more than it may; nothing, if all is flat. */
@@ -14,10 +16,11 @@ export interface Growth {
 /** What is under way: a batch ahead, a window, the newest events. */
 const MOST_HELD = 20;
 
-/** Growth from sample `warm` on, the first of which has number 0; at most `mostBytesPerStep` is what the reader's own noise may be taken for. */
-export function growth({ samples, left, grown }: Soak, warm: number, mostBytesPerStep: number): Growth {
-  const [begin, end] = [samples[warm]!, samples.at(-1)!];
-  const bytesPerStep = slope(samples.slice(warm).map(({ step, bytes }) => [step, bytes]));
+/** Growth over the second half of the samples, of which there are at least two. */
+export function growth({ samples, left, grown }: Soak, mostBytesPerStep: number): Growth {
+  const warm = samples.slice(Math.floor((samples.length - 1) / 2));
+  const [begin, end] = [warm[0]!, warm.at(-1)!];
+  const bytesPerStep = slope(warm.map(({ step, bytes }) => [step, bytes]));
   const tensors = samples.map((sample) => sample.tensors);
   const held = Math.max(...samples.map((sample) => sample.held));
   const faults = [
@@ -27,7 +30,13 @@ export function growth({ samples, left, grown }: Soak, warm: number, mostBytesPe
     left !== 0 && `${left} tensors left`,
     held > MOST_HELD && `${held} batches and events held (at most ${MOST_HELD})`,
   ].filter((fault) => fault !== false);
-  return { steps: end.step, bytesPerStep, compiledBytes: end.compiled - begin.compiled, faults };
+  return {
+    steps: [begin.step, end.step],
+    bytesPerStep,
+    bytes: end.bytes - begin.bytes,
+    compiledBytes: end.compiled - begin.compiled,
+    faults,
+  };
 }
 
 function slope(points: readonly (readonly [x: number, y: number])[]): number {

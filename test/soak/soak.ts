@@ -40,7 +40,7 @@ export interface Soak {
   readonly samples: readonly Sample[];
   /** Tensors that were left at the end. */
   readonly left: number;
-  /** What has come to take most more bytes between the first sample and the last: the kind, and how many. */
+  /** What has come to take most more bytes between the beginning and the last sample: the kind, and how many. */
   readonly grown: readonly (readonly [kind: string, bytes: number])[];
 }
 
@@ -64,7 +64,7 @@ export async function soak(name: EngineName, { sampleEvery, also = identity, ...
   const { tf, close } = await engine(name);
   const before = tf.memory().numTensors;
   const seen: Sample[] = [];
-  let [first, last]: ReadonlyMap<string, number>[] = [];
+  let last: ReadonlyMap<string, number> | undefined;
   let held = 0;
   const collected = new FinalizationRegistry(() => (held -= 1));
   const watch = <T extends object>(value: T): T => {
@@ -82,8 +82,7 @@ export async function soak(name: EngineName, { sampleEvery, also = identity, ...
     const { kept, compiled } = await heap();
     const bytes = [...kept.values()].reduce((a, b) => a + b);
     seen.push({ step: globalStep, bytes, compiled, tensors: tf.memory().numTensors, held });
-    if (first) last = kept;
-    else first = kept;
+    last = kept;
   };
   const model = tf.sequential({
     layers: [
@@ -98,6 +97,7 @@ export async function soak(name: EngineName, { sampleEvery, also = identity, ...
   };
   const [training, validation] = [data(90, 0), data(16, 1000)];
   let bytes = 0; // what a sink would write
+  const first = (await heap()).kept;
   await lastValueFrom(
     train(model, (epoch) => training.pipe(shuffle({ seed: 1, epoch }), batch(8), map(watch)), {
       loss: mse,
@@ -124,6 +124,6 @@ export async function soak(name: EngineName, { sampleEvery, also = identity, ...
   for (let i = 0; i < 5; i++) await turn();
   const left = tf.memory().numTensors - before;
   close?.();
-  const more = [...(last ?? [])].map(([kind, bytes]) => [kind, bytes - (first?.get(kind) ?? 0)] as const);
+  const more = [...(last ?? [])].map(([kind, bytes]) => [kind, bytes - (first.get(kind) ?? 0)] as const);
   return { samples: seen, left, grown: more.sort(([, a], [, b]) => b - a).slice(0, 5) };
 }
