@@ -84,11 +84,11 @@ console.log(
     '',
     rateChart(points, learningRate),
     '',
-    `${points.length} rates were tried from the checkpoint of step ${from.globalStep}; the loss falls fastest at ${learningRate.toPrecision(2)}`,
+    `${points.length} rates were tried from the checkpoint of step ${from.globalStep}; the loss falls fastest at ${short(learningRate)}`,
     '',
     sizeTable(trials),
     '',
-    `the run went on to step ${STEPS}: its ${lines.length} events and ${never.countParams()} weights are bit-equal to those of a run that was never asked`,
+    `the run went on to step ${STEPS}, bit-equal to one that was never asked: ${lines.length} events, ${never.countParams()} weights`,
   ].join('\n'),
 );
 
@@ -103,7 +103,7 @@ console.log(
     table(
       ['rate', 'loss', 'read right'],
       reached.map(({ loss, metrics: { accuracy } }, i) => [
-        rates[i]!.toPrecision(2),
+        short(rates[i]!),
         loss.toFixed(3),
         `${(accuracy! * 100).toFixed(1)} %`,
       ]),
@@ -113,6 +113,11 @@ console.log(
 const [own, better] = reached.map(({ metrics: { accuracy } }) => accuracy!);
 if (!(better! > own! && better! > TARGET))
   throw new Error(`the rate that was found must read more digits right, and ${TARGET} of them, it reads ${better}`);
+
+/** Two digits are all that a suggestion is good for. */
+function short(rate: number): string {
+  return String(Number(rate.toPrecision(2)));
+}
 
 /** The whole run: its events, but for the checkpoints, whose place among the others is up to the machine. */
 function run(model: Network, stage: typeof ask = identity): Promise<string[]> {
