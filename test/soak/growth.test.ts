@@ -47,6 +47,11 @@ describe('growth', () => {
     ).toBeCloseTo(1, 12);
   });
 
+  it('says nothing of a run that was too short', () => {
+    const { samples, ...rest } = soaked(() => ({}));
+    expect(() => growth({ samples: samples.slice(0, 1), ...rest }, 1)).toThrow('it took 1');
+  });
+
   it('tells of tensors that come or are left, and of batches and events that are held', () => {
     expect(
       growth(

@@ -18,6 +18,7 @@ const MOST_HELD = 20;
 
 /** Growth over the second half of the samples, of which there are at least two. */
 export function growth({ samples, left, grown }: Soak, mostBytesPerStep: number): Growth {
+  if (samples.length < 2) throw new Error(`a soak must last for two samples, it took ${samples.length}`);
   const warm = samples.slice(Math.floor((samples.length - 1) / 2));
   const [begin, end] = [warm[0]!, warm.at(-1)!];
   const bytesPerStep = slope(warm.map(({ step, bytes }) => [step, bytes]));

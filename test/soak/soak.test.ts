@@ -19,7 +19,7 @@ it.concurrent(
   async ({ expect }) => {
     expect(await soaked('540', 'wasm')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^flat {2}wasm/m) });
   },
-  180_000,
+  300_000,
 );
 
 it.concurrent(
@@ -30,5 +30,5 @@ it.concurrent(
     expect(code).toBe(1);
     expect(stdout).toMatch(/^GROWS {2}wasm.*\n +[4-9]\d\.\d+ bytes a step .*\n$/m);
   },
-  180_000,
+  300_000,
 );
