@@ -1,25 +1,38 @@
-import { timer } from 'rxjs';
+import { tap, timer } from 'rxjs';
 
 import type { EngineName } from '../../src/engine/engine.js';
-import { soak } from './soak.js';
+import { growth } from './growth.js';
+import { PERIOD, soak, type SoakOptions } from './soak.js';
 
-/** `npm run soak [-- minutes [engine …]]`: half an hour, shared by wasm and native TensorFlow, unless told otherwise; fails if anything grows. */
-const [minutes = '30', ...names] = process.argv.slice(2);
-const engines = (names.length > 0 ? names : ['wasm', 'node']) as EngineName[];
-/** Code that is still being compiled costs some at first; an event that is kept would be a thousand. */
-const MOST_BYTES_PER_STEP = 100;
-/** What is under way: a batch ahead, a window, the newest events. */
-const MOST_HELD = 20;
+/**
+ * `npm run soak [-- length [engine …]]`: half an hour of wasm, and half an hour of native TensorFlow, unless told otherwise; fails if anything grows. The
+ * length is in minutes ('30min') or in steps ('540'). `leak` for an engine keeps some 50 bytes of each step, and must fail.
+ */
+const [length = '30min', ...words] = process.argv.slice(2);
+const names = words.filter((word) => word !== 'leak') as EngineName[];
+const kept: object[] = [];
+const leak: Pick<SoakOptions, 'also'> = words.includes('leak')
+  ? { also: tap(() => kept.push({ time: performance.now() })) }
+  : {};
+const minutes = length.endsWith('min') ? parseFloat(length) : undefined;
+const until = minutes
+  ? { until: timer(minutes * 60_000), sampleEvery: 60 * PERIOD }
+  : { steps: Number(length), sampleEvery: Number(length) / 2 };
+/** What comes and goes makes up to 3 kB: 10 bytes a step in hundreds of steps, nothing in thousands. A number that is kept in each step would be 8. */
+const mostBytesPerStep = minutes ? 1 : 20;
 
 let failed = false;
-for (const name of engines) {
-  const until = timer((Number(minutes) / engines.length) * 60_000);
-  const { steps, bytesPerStep, tensors, left, held } = await soak(name, { until, sampleEvery: 500 });
-  const isFlat = bytesPerStep <= MOST_BYTES_PER_STEP && tensors[0] === tensors[1] && left === 0 && held < MOST_HELD;
-  failed ||= !isFlat;
+for (const name of names.length > 0 ? names : (['wasm', 'node'] as const)) {
+  const result = await soak(name, { ...until, ...leak });
+  const { steps, bytesPerStep, bytes, compiledBytes, faults } = growth(result, mostBytesPerStep);
+  console.log(['step', 'bytes', 'compiled', 'tensors', 'held'].join('\t'));
+  for (const { step, bytes, compiled, tensors, held } of result.samples)
+    console.log([step, bytes, compiled, tensors, held].join('\t'));
   console.log(
-    `${isFlat ? 'flat' : 'GROWS'}  ${name}: ${steps} steps, ${bytesPerStep.toFixed(2)} bytes a step (at most ${MOST_BYTES_PER_STEP}), ` +
-      `${tensors.join(' to ')} tensors, ${left} left; ${held} batches and events held`,
+    `${faults.length > 0 ? 'GROWS' : 'flat'}  ${name}: steps ${steps.join(' to ')}: ${bytesPerStep.toFixed(3)} bytes a step (at most ${mostBytesPerStep}), ` +
+      `${bytes / 1e3} kB in all, and ${compiledBytes / 1e3} kB of code`,
   );
+  for (const fault of faults) console.log(`       ${fault}`);
+  failed ||= faults.length > 0;
 }
 process.exit(failed ? 1 : 0);

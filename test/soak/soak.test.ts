@@ -1,15 +1,34 @@
-import { afterAll, expect, it } from 'vitest';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
-import { engine } from '../../src/engine/engine.js';
-import { soak } from './soak.js';
+import { it } from 'vitest';
 
-afterAll(() => engine('cpu'));
+const program = fileURLToPath(new URL('run.ts', import.meta.url));
 
-// The short form of `npm run soak`: too short for the size of the heap, which grows while code is compiled, so what is on it is counted.
-it('hundreds of steps with checkpoints, validations, averages and sinks keep no batch, no event and no tensor', async () => {
-  const { tensors, left, held } = await soak('wasm', { steps: 350, sampleEvery: 60 });
+/** A process of its own: a test runner keeps things, too. */
+const soaked = (...words: string[]): Promise<{ code: unknown; stdout: string }> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, ['--import', 'tsx', program, ...words], (error, stdout) =>
+      resolve({ code: error?.code ?? 0, stdout }),
+    );
+  });
 
-  expect(held).toBeLessThan(20);
-  expect(tensors[0]).toBe(tensors[1]);
-  expect(left).toBe(0);
-}, 60_000);
+// The short form of `npm run soak`.
+it.concurrent(
+  'hundreds of steps with checkpoints, validations, averages and sinks keep nothing',
+  async ({ expect }) => {
+    expect(await soaked('540', 'wasm')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^flat {2}wasm/m) });
+  },
+  300_000,
+);
+
+it.concurrent(
+  'some 50 bytes that are kept in each step are told of',
+  async ({ expect }) => {
+    const { code, stdout } = await soaked('540', 'wasm', 'leak');
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^GROWS {2}wasm.*\n +[4-9]\d\.\d+ bytes a step .*\n$/m);
+  },
+  300_000,
+);

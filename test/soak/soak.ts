@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import { map } from 'ix/asynciterable/operators/map';
-import { lastValueFrom, type Observable } from 'rxjs';
+import { identity, lastValueFrom, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 
 import { ema } from '../../operators/ema.js';
 import { logEvery } from '../../operators/logEvery.js';
@@ -21,45 +21,54 @@ import { adamw } from '../../src/optim/adamw.js';
 import { eventLine } from '../../src/trainer/eventLine.js';
 import { train } from '../../src/trainer/train.js';
 import { samples } from '../support/line.js';
+import { heap } from './heap.js';
 
 /** What was alive after a step, with all garbage collected. */
-interface Sample {
+export interface Sample {
   readonly step: number;
+  /** Of all that a program can keep. */
   readonly bytes: number;
+  /** Of code and what goes with it. */
+  readonly compiled: number;
   readonly tensors: number;
+  /** Batches and events. */
+  readonly held: number;
 }
 
 /** What a long run was like. */
 export interface Soak {
-  readonly steps: number;
-  /** Growth of the heap and of array buffers, over the second half, in bytes a step. */
-  readonly bytesPerStep: number;
-  /** The most and the fewest tensors that were alive. */
-  readonly tensors: readonly [number, number];
-  /** Those that were left at the end. */
+  readonly samples: readonly Sample[];
+  /** Tensors that were left at the end. */
   readonly left: number;
-  /** The most batches and events that anybody still held, with all garbage collected. */
-  readonly held: number;
+  /** What has come to take most more bytes between the beginning and the last sample: the kind, and how many. */
+  readonly grown: readonly (readonly [kind: string, bytes: number])[];
 }
 
-/** How a run is soaked: it ends after `steps` or `until`, and is looked at every `sampleEvery` steps. */
+/** Steps after which epochs, validations and checkpoints are all where they were: what is under way is the same, and no growth. */
+export const PERIOD = 90;
+
+/** How a run is soaked: it ends after `steps` or `until`, and is looked at every `sampleEvery` steps, a multiple of {@link PERIOD}. */
 export interface SoakOptions {
   readonly steps?: number;
   readonly until?: Observable<unknown>;
   readonly sampleEvery: number;
+  /** One more stage, for a leak. */
+  readonly also?: MonoTypeOperatorFunction<TrainingEvent>;
 }
 
 /** Trains a small network with all that a long run has beside it, and watches what stays. */
-export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOptions): Promise<Soak> {
+export async function soak(name: EngineName, { sampleEvery, also = identity, ...end }: SoakOptions): Promise<Soak> {
   setFlagsFromString('--expose-gc');
+  setFlagsFromString('--no-flush-bytecode'); // what is let go for being old, strings among it, would hide as much that is kept
   const collect = runInNewContext('gc') as () => void;
   const { tf, close } = await engine(name);
   const before = tf.memory().numTensors;
   const seen: Sample[] = [];
-  let [alive, held] = [0, 0];
-  const collected = new FinalizationRegistry(() => (alive -= 1));
+  let last: ReadonlyMap<string, number> | undefined;
+  let held = 0;
+  const collected = new FinalizationRegistry(() => (held -= 1));
   const watch = <T extends object>(value: T): T => {
-    alive += 1;
+    held += 1;
     collected.register(value, undefined);
     return value;
   };
@@ -69,9 +78,11 @@ export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOption
     for (let i = 0; i < 5; i++) await turn(); // a checkpoint that is being written
     collect();
     await turn(); // what has been collected is told of
-    held = Math.max(held, alive);
-    const { heapUsed, arrayBuffers } = process.memoryUsage();
-    seen.push({ step: globalStep, bytes: heapUsed + arrayBuffers, tensors: tf.memory().numTensors });
+    last = undefined;
+    const { kept, compiled } = await heap();
+    const bytes = [...kept.values()].reduce((a, b) => a + b);
+    seen.push({ step: globalStep, bytes, compiled, tensors: tf.memory().numTensors, held });
+    last = kept;
   };
   const model = tf.sequential({
     layers: [
@@ -86,6 +97,7 @@ export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOption
   };
   const [training, validation] = [data(90, 0), data(16, 1000)];
   let bytes = 0; // what a sink would write
+  const first = (await heap()).kept;
   await lastValueFrom(
     train(model, (epoch) => training.pipe(shuffle({ seed: 1, epoch }), batch(8), map(watch)), {
       loss: mse,
@@ -95,14 +107,15 @@ export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOption
       skipNonFinite: true,
       ...end,
     }).pipe(
-      validateEvery(40, () => validation.pipe(batch(8))),
-      checkpointEvery(90, memoryStore(), { keep: 2 }),
+      validateEvery(PERIOD / 2, () => validation.pipe(batch(8))),
+      checkpointEvery(PERIOD, memoryStore(), { keep: 2 }),
       ema('loss', { alpha: 0.02 }),
       ema('validation.loss', { alpha: 0.1 }),
       throughput(),
       tee((event) => void watch(event)),
       tee((event) => void (bytes += eventLine(event).length)),
       tee(() => Promise.resolve()),
+      also,
       tee(look),
       logEvery(10),
     ),
@@ -111,20 +124,6 @@ export async function soak(name: EngineName, { sampleEvery, ...end }: SoakOption
   for (let i = 0; i < 5; i++) await turn();
   const left = tf.memory().numTensors - before;
   close?.();
-  const counts = seen.map(({ tensors }) => tensors);
-  return {
-    steps: seen.at(-1)?.step ?? 0,
-    bytesPerStep: slope(seen.slice(Math.floor(seen.length / 2))),
-    tensors: [Math.min(...counts), Math.max(...counts)],
-    left,
-    held,
-  };
-}
-
-/** Bytes a step, by least squares. */
-function slope(seen: readonly Sample[]): number {
-  const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  const [step, bytes] = [mean(seen.map((each) => each.step)), mean(seen.map((each) => each.bytes))];
-  const sum = (of: (each: Sample) => number) => seen.reduce((total, each) => total + of(each), 0);
-  return sum((each) => (each.step - step) * (each.bytes - bytes)) / sum((each) => (each.step - step) ** 2);
+  const more = [...(last ?? [])].map(([kind, bytes]) => [kind, bytes - (first.get(kind) ?? 0)] as const);
+  return { samples: seen, left, grown: more.sort(([, a], [, b]) => b - a).slice(0, 5) };
 }

@@ -66,6 +66,27 @@ describe('batchSizeProbe', () => {
     expect(made).toStrictEqual([16, 16]);
   });
 
+  it('makes two steps at each size unless told otherwise, and asks for no batch beyond them', async () => {
+    let given = 0;
+    const counted = function* (size: number): Generator<Batch> {
+      for (;;) {
+        given += 1;
+        yield batchOf(samples(size));
+      }
+    };
+    const options = { loss: squaredError, optimizer: adam(), max: 4 };
+    expect(tried(await lastValueFrom(batchSizeProbe(model, counted, options).pipe(toArray())))).toStrictEqual([
+      1, 2, 4,
+    ]);
+    expect(given).toBe(3 * 2);
+  });
+
+  it('asks for room only: losses may be NaN', async () => {
+    const wrong = (size: number): Batch[] => [batchOf(samples(size).map(({ x }) => ({ x, y: NaN })))];
+    const options = { loss: squaredError, optimizer: adam(), max: 2 };
+    expect(tried(await lastValueFrom(batchSizeProbe(model, wrong, options).pipe(toArray())))).toStrictEqual([1, 2]);
+  });
+
   it('errors if the first size does not fit, and passes any other error on', async () => {
     const before = model.read();
     await expect(probe(2, { min: 4 })).rejects.toMatchObject({

@@ -78,6 +78,21 @@ describe('learningRateRangeTest', () => {
     expect(exploding.slice(0, -1).every(({ loss }) => Number.isFinite(loss))).toBe(true);
   });
 
+  it('ends with a loss that is NaN, of which the average is no larger than anything', async () => {
+    const given = (labels: tf.Tensor2D, predictions: tf.Tensor2D) => tf.add(tf.mean(labels, -1), tf.mul(tf.mean(predictions, -1), 0)); // prettier-ignore
+    const labelled = [1, 1, NaN, 1, 1].map((y) => batchOf([{ x: [0, 0], y }]));
+    const points = await sweep(labelled, { loss: given, steps: 5 });
+    expect(points.map(({ loss }) => loss)).toStrictEqual([1, 1, NaN]);
+  });
+
+  it('makes a hundred steps from 1e-7 to 10, unless told otherwise', async () => {
+    const still = (labels: tf.Tensor2D, predictions: tf.Tensor2D) => tf.mul(squaredError(labels, predictions), 0);
+    const rates = (await sweep([batchOf(samples(1))], { loss: still })).map(({ learningRate }) => learningRate);
+    expect(rates).toHaveLength(100);
+    expect(rates[0]).toBe(1e-7);
+    expect(rates[99]).toBeCloseTo(10, 12);
+  });
+
   it('goes on with losses below zero, of which four times the best is less', async () => {
     const negative = (labels: tf.Tensor2D, predictions: tf.Tensor2D) => tf.sub(squaredError(labels, predictions), 10);
     expect(await sweep([batchOf(samples(4))], { loss: negative, max: 1e-3, steps: 20 })).toHaveLength(20);
@@ -122,7 +137,7 @@ describe('learningRateRangeTest', () => {
     const generator = (function* () {
       yield batchOf(samples(1));
     })();
-    for (const more of [{ min: 0 }, { max: NaN }, { min: 2, max: 1 }, { steps: 1 }, { steps: 2.5 }])
+    for (const more of [{ min: 0 }, { max: NaN }, { min: 2, max: 1 }, { min: 1, max: 1 }, { steps: 1 }, { steps: 2.5 }])
       expect(() => learningRateRangeTest(model, [], { ...options, ...more })).toThrow(ArgumentError);
     expect(() => learningRateRangeTest(model, generator, options)).toThrow('received a generator');
     expect(() => learningRateRangeTest(model, new ReadableStream<Batch>(), options)).toThrow('received a stream');
@@ -158,6 +173,8 @@ describe('suggestLearningRate', () => {
 
   it('looks neither beyond the lowest point, nor at the ends, nor at what is not finite', () => {
     expect(suggestLearningRate(curve([9, 8.9, 7, 6, 5.9, 40, 10, 9, 8]))).toBe(10 ** -4);
+    expect(suggestLearningRate(curve([9, 8, 7, 6.9, 6.85, 0]))).toBe(10 ** -5);
+    expect(suggestLearningRate(curve([9, 8, 7, 6.5, -Infinity, -Infinity, 5]))).toBe(10 ** -5);
     expect(suggestLearningRate(curve([50, 9, 9, 9, 9, 9, 8.8, 8, 7.9, 7.9, 7.9, NaN, Infinity]))).toBe(1);
   });
 
