@@ -211,14 +211,14 @@ describe('a long run', () => {
     const long = run(100_000).map((event) =>
       event.type === 'step' && event.globalStep === 77_777 ? { ...event, loss: 9 } : event,
     );
-    const before = performance.now();
+    const before = process.cpuUsage();
     const svg = await plotRun(long);
-    const took = performance.now() - before;
+    const { user, system } = process.cpuUsage(before);
     const { lines, cloud, values } = svgPicture(svg);
     const [x, y] = lines(STEPS)[0]!.reduce((highest, place) => (place[1] > highest[1] ? place : highest));
 
     expect(svg.length).toBeLessThan(150_000);
-    expect(took).toBeLessThan(10_000); // half a second on an idle machine
+    expect((user + system) / 1e6).toBeLessThan(5); // seconds of processor; about 1 is usual
     expect(values.at(-1)).toBeGreaterThanOrEqual(9);
     expect(Math.abs(x - 77_777)).toBeLessThan(125);
     expect(y).toBeCloseTo(9, 1);
