@@ -34,5 +34,8 @@ it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])('leaves %i bytes at the end of a block a
 
   expect([...bytes.subarray(0, skipped)]).toStrictEqual(Array(skipped).fill(0));
   expect([bytes.readUInt16LE(skipped + 4), bytes[skipped + 6]]).toStrictEqual([first, room >= 7 ? 2 : 1]);
+  const filler = Buffer.alloc(at - 14, 1);
+  const file = Buffer.concat([SIGNATURE, chunked(filler, 7), bytes]);
+  expect(recordsOf(file)).toStrictEqual([filler, Buffer.from('abc')]);
   expect(bytes).toHaveLength(skipped + 7 + 3 + (room >= 7 ? 7 : 0));
 });
