@@ -1,4 +1,4 @@
-import { concat, from, lastValueFrom, map, NEVER, throwError, timer } from 'rxjs';
+import { concat, from, interval, lastValueFrom, map, NEVER, throwError } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { tee } from '../../../operators/tee.js';
@@ -154,8 +154,10 @@ describe('what mlflow sends', () => {
     ]);
 
     // In mid-run, with what comes next.
-    const slow$ = concat(from(steps(400)), timer(100).pipe(map(() => stepEvent(401))));
-    expect((await failureOf(lastValueFrom(slow$.pipe(tee(sink)))))!.message).toMatch(/global step 401, .*: full/);
+    const slow$ = concat(from(steps(400)), interval(10).pipe(map((i) => stepEvent(401 + i)))); // until it is told
+    expect((await failureOf(lastValueFrom(slow$.pipe(tee(sink)))))!.message).toMatch(
+      /step event of global step \d+, .*: full/,
+    );
     await vi.waitFor(() => expect(statuses()).toStrictEqual(['FAILED', 'FAILED']));
     expect(stub.asked.filter(({ body }) => 'metrics' in body)).toHaveLength(2);
     expect(warned).toHaveBeenCalledOnce();
