@@ -16,7 +16,7 @@ export function chart({ rows }: EventTable, columns: readonly string[], { width,
   const lines = columns.map((column) => {
     const points = rows.flatMap((row): [number, number][] => {
       const value = row[column];
-      return value !== undefined && Number.isFinite(value) ? [[row['globalStep']!, value]] : [];
+      return typeof value === 'number' && Number.isFinite(value) ? [[Number(row['globalStep']), value]] : [];
     });
     return thinned(points, width);
   });

@@ -21,7 +21,7 @@ export function evaluateCommand(): Command {
     .option('--json', 'print one line of JSON')
     .addHelpText('after', HELP)
     .action((path: string | undefined, flags: TrainedFlags & { readonly json?: boolean }) =>
-      withTrainedModel(path, flags, async ({ plan, model, batches, runPath, globalStep }) => {
+      withTrainedModel(path, flags, 'labelled', async ({ plan, model, batches, runPath, globalStep }) => {
         const { loss, metrics, samples } = await lastValueFrom(evaluate(model, batches, plan));
         const run = shownPath(runPath);
         if (flags.json) return print(JSON.stringify({ loss, metrics, samples, globalStep, run }));

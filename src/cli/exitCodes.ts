@@ -1,5 +1,5 @@
 /** What the process says when it ends; those of signals are the shells' convention. */
-export const EXIT = { failed: 1, usage: 2, SIGINT: 130, SIGTERM: 143 } as const;
+export const EXIT = { failed: 1, usage: 2, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
 /** The table of them, for help. */
 export const EXIT_HELP = `
@@ -8,4 +8,5 @@ Exit codes:
   1    it failed, and the last line on stderr says why
   2    the command line or the config asks for what cannot be; nothing was begun
   130  Ctrl-C (SIGINT): after the first, a run has been saved and can go on with --resume
-  143  the same for SIGTERM`;
+  141  nobody reads the output any more, as behind head (SIGPIPE); a run has been saved, too
+  143  as 130, for SIGTERM`;

@@ -10,6 +10,7 @@ import { logEvery } from '../../operators/logEvery.js';
 import { ConfigError } from '../config/configError.js';
 import { didYouMean } from '../config/parts.js';
 import { messageOf } from '../core/errors.js';
+import { waitMap } from '../core/run.js';
 import { eventLine } from '../trainer/eventLine.js';
 import { replay } from '../trainer/replay.js';
 import { chart } from './chart.js';
@@ -25,7 +26,8 @@ interface LogsFlags {
 }
 
 const HELP = `
-The average is taken over every loss that was recorded, before steps are left out.
+The average is taken over every loss that was recorded, before steps are left out. Checkpoints, changes, skipped steps and the like are told in the column
+'events'; --format jsonl has every event, histograms too.
 
 Examples:
   gradstream logs runs/digits --every 100
@@ -51,7 +53,7 @@ async function run(path: string, { alpha, every, columns, format }: LogsFlags): 
     alpha === undefined ? identity : ema('loss', { alpha }),
     every === undefined ? identity : logEvery(every),
   );
-  if (format === 'jsonl') return event$.forEach((event) => void print(eventLine(event)));
+  if (format === 'jsonl') return lastValueFrom(event$.pipe(waitMap((event) => print(eventLine(event)))));
   const table = eventTable(await lastValueFrom(event$.pipe(toArray())));
   const chosen = known(columns ?? usual(table, format), table);
   if (format === 'chart') return print(chart(table, chosen, canvas()));

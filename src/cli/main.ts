@@ -10,6 +10,7 @@ import { EXIT, EXIT_HELP } from './exitCodes.js';
 import { initCommand } from './init.js';
 import { logsCommand } from './logs.js';
 import { nativeCommand } from './nativeInstall.js';
+import { isUnread, say } from './output.js';
 import { predictCommand } from './predict.js';
 import { trainCommand } from './train.js';
 
@@ -34,21 +35,23 @@ for (const command of [
 ])
   add(program, command);
 
-// Whoever reads the output may have seen enough, as `head` does.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
+// Whoever reads the output may have seen enough, as `head` does; what prints to it is told, too.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error) => {
+    if (!isUnread(error)) throw error;
+    process.exitCode = EXIT.SIGPIPE;
+  });
 
 try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = codeOf(error);
   // Commander has said what is wrong by then.
-  if (!(error instanceof CommanderError)) process.stderr.write(`gradstream: ${describeError(error)}\n`);
+  if (!(error instanceof CommanderError) && !isUnread(error)) say(`gradstream: ${describeError(error)}`);
 }
 
 function codeOf(error: unknown): number {
+  if (isUnread(error)) return EXIT.SIGPIPE;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
   return error instanceof ConfigError || error instanceof ArgumentError ? EXIT.usage : EXIT.failed;
 }

@@ -8,7 +8,7 @@ import { print } from './output.js';
 import { withTrained, withTrainedModel, type TrainedFlags } from './trained.js';
 
 const HELP = `
-Prints a line of JSON for each sample, in their order: [0.02,0.98]. Data that a file holds is not shuffled.
+Prints a line of JSON for each sample, in their order: [0.02,0.98]. A file is not shuffled, and needs no labels.
 
 Examples:
   gradstream predict --data test > predictions.jsonl
@@ -21,7 +21,7 @@ export function predictCommand(): Command {
     .description('print what a trained model says of each sample of its data, a line of JSON each')
     .addHelpText('after', HELP)
     .action((path: string | undefined, flags: TrainedFlags) =>
-      withTrainedModel(path, flags, async ({ model, batches }) => {
+      withTrainedModel(path, flags, 'inputs', async ({ model, batches }) => {
         const printed$ = predict(model, batches).pipe(concatMap((batch) => print(samplesIn(batch).join('\n'))));
         await lastValueFrom(printed$, { defaultValue: undefined });
       }),

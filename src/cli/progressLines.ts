@@ -1,6 +1,5 @@
-import { createLogUpdate } from 'log-update';
-
 import type { Progress } from '../engine/node/install/installNative.js';
+import { liveLine } from '../sinks/liveLine.js';
 
 /** Shows how an install gets on. */
 export interface ProgressLines {
@@ -13,7 +12,7 @@ export interface ProgressLines {
  * One line for each step: on a terminal it stays and its numbers change, elsewhere it is printed when the step is over.
  */
 export function progressLines(stream: NodeJS.WriteStream): ProgressLines {
-  const live = stream.isTTY ? createLogUpdate(stream) : undefined;
+  const live = stream.isTTY ? liveLine(stream) : undefined;
   let began = performance.now();
   let current: Progress | undefined;
 
@@ -34,7 +33,7 @@ export function progressLines(stream: NodeJS.WriteStream): ProgressLines {
         began = performance.now();
       }
       current = progress;
-      live?.(line('·', progress));
+      live?.draw(line('·', progress));
     },
     done: () => finish('✓'),
     failed: () => finish('✗'),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Command, Option } from 'commander';
-import { identity, lastValueFrom, scan, share, tap } from 'rxjs';
+import { identity, lastValueFrom, merge, scan, share, take, tap, type Observable } from 'rxjs';
 
 import { tee } from '../../operators/tee.js';
 import { fromSignals } from '../checkpoint/fromSignals.js';
@@ -11,14 +11,15 @@ import { latest } from '../checkpoint/latest.js';
 import { batchesOf, firstOf } from '../config/batchesOf.js';
 import { buildModel } from '../config/buildModel.js';
 import { hyperParameters } from '../config/hyperParameters.js';
+import { defined } from '../config/defined.js';
 import type { Plan } from '../config/parseConfig.js';
 import { runEvents } from '../config/runEvents.js';
 import { assertFree, openRunFolder, type Former } from '../config/runFolder.js';
-import { engine } from '../engine/engine.js';
 import { progressBar } from '../sinks/progressBar.js';
 import { configured, withConfig, type ConfigFlags, type Configured } from './configOptions.js';
 import { EXIT, EXIT_HELP } from './exitCodes.js';
-import { jsonLines, print, say, shownPath } from './output.js';
+import { openEngine } from './openEngine.js';
+import { jsonLines, outputErrors, print, say, shownPath } from './output.js';
 import { summary, type LastEvents } from './summary.js';
 
 interface TrainFlags extends ConfigFlags {
@@ -75,7 +76,7 @@ function fast({ epochs: _, ...plan }: Plan): Plan {
 async function trainIn({ plan, config, folder, runPath }: Configured, flags: TrainFlags): Promise<void> {
   const former: Former = flags.resume ? 'resume' : flags.overwrite ? 'overwrite' : 'refuse';
   await assertFree(runPath, former); // before anything that takes long
-  const { tf, name, about, close } = await engine(plan.engine);
+  const { tf, name, about, close } = await openEngine(plan.engine);
   try {
     const model = await buildModel(plan.model, tf, folder);
     // A former run is not touched before all is there that takes its place.
@@ -85,6 +86,8 @@ async function trainIn({ plan, config, folder, runPath }: Configured, flags: Tra
     say(`${shown}  on ${name}: ${about}${from ? `  from step ${from.globalStep} on` : ''}`);
 
     const held = plan.data.validation && batchesOf(plan.data.validation, folder);
+    const { epochs, steps } = plan;
+    const bar = progressBar({ stream: process.stderr, ...defined({ steps, epochs }) });
     const last = await lastValueFrom(
       runEvents(plan, {
         model,
@@ -92,8 +95,8 @@ async function trainIn({ plan, config, folder, runPath }: Configured, flags: Tra
         validation: held && flags.fastDevRun ? firstOf(held) : held,
         folder: runFolder,
         from,
-        stop$: stopSignal(),
-        watch: progressBar({ stream: process.stderr, ...(plan.steps !== undefined && { steps: plan.steps }) }),
+        stop$: stopped(bar.print),
+        watch: bar,
       }).pipe(
         flags.json ? tee(jsonLines) : identity,
         scan((last: LastEvents, event) => ({ ...last, [event.type]: event }), {}),
@@ -105,13 +108,13 @@ async function trainIn({ plan, config, folder, runPath }: Configured, flags: Tra
   }
 }
 
-/** The first signal to end; the process will say so when it exits. */
-function stopSignal() {
-  return fromSignals().pipe(
+/** The first reason to end: a signal, which the process will tell of when it exits, or that nobody reads its output any more. */
+function stopped(tell: (line: string) => void): Observable<unknown> {
+  const signal$ = fromSignals().pipe(
     tap((signal) => {
       process.exitCode = EXIT[signal as 'SIGINT' | 'SIGTERM'];
-      say('\nends after this step, and saves; once more: at once');
+      tell('ends after this step, and saves; once more: at once');
     }),
-    share(),
   );
+  return merge(signal$, outputErrors()).pipe(take(1), share());
 }

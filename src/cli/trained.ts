@@ -10,8 +10,8 @@ import { loadSaved } from '../config/savedWeights.js';
 import type { Batch } from '../core/batch.js';
 import type { Model } from '../core/model.js';
 import type { EpochSource } from '../core/source.js';
-import { engine } from '../engine/engine.js';
 import { configured, withConfig, type ConfigFlags, type Configured } from './configOptions.js';
+import { openEngine } from './openEngine.js';
 
 type DataName = 'train' | 'validation' | 'test';
 
@@ -41,15 +41,16 @@ export function withTrained(command: Command): Command {
     .option('--checkpoint <name>', 'newest, best, or the name of one', 'newest');
 }
 
-/** Opens the engine, builds the model, gives it the weights that were saved, and does something with it. */
+/** Opens the engine, builds the model, gives it the weights that were saved, and does something with it and its data, or with the inputs alone. */
 export async function withTrainedModel(
   path: string | undefined,
   flags: TrainedFlags,
+  what: 'labelled' | 'inputs',
   use: (trained: Trained) => Promise<void>,
 ): Promise<void> {
   const { plan, folder, runPath } = await configured(path, flags);
-  const batches = dataOf(plan.data, flags, folder);
-  const { tf, close } = await engine(plan.engine);
+  const batches = dataOf(plan.data, flags, what, folder);
+  const { tf, close } = await openEngine(plan.engine);
   try {
     const model = await buildModel(plan.model, tf, folder);
     const globalStep = await loadSaved(model, runFolder(runPath), flags.checkpoint);
@@ -62,16 +63,21 @@ export async function withTrainedModel(
 function dataOf(
   data: Configured['plan']['data'],
   { data: name, file }: TrainedFlags,
+  what: 'labelled' | 'inputs',
   folder: string,
 ): EpochSource<Batch> {
   const chosen = data[name];
   if (chosen === undefined)
     throw new ConfigError(`--data ${name}: the config has no such data, it has ${Object.keys(data).join(', ')}`);
-  if (file === undefined) return batchesOf(isFile(chosen) ? unshuffled(chosen) : chosen, folder);
-  if (!isFile(chosen)) throw new ConfigError(`--file: data.${name} of the config must be a file, too, and it is code`);
-  return batchesOf({ ...unshuffled(chosen), file: resolve(file) }, folder);
-}
-
-function unshuffled<T extends { readonly shuffle?: number }>({ shuffle: _, ...rest }: T): Omit<T, 'shuffle'> {
-  return rest;
+  if (!isFile(chosen)) {
+    if (file === undefined) return chosen;
+    throw new ConfigError(`--file: data.${name} of the config must be a file, too, and it is code`);
+  }
+  const { shuffle: _, ys, ...inputs } = chosen;
+  if (what === 'labelled' && ys === undefined)
+    throw new ConfigError(`--data ${name}: it must have labels, ys in data.${name} of the config`);
+  return batchesOf(
+    { ...inputs, ...(what === 'labelled' && { ys: ys! }), ...(file !== undefined && { file: resolve(file) }) },
+    folder,
+  );
 }

@@ -21,7 +21,8 @@ export interface FileData {
   readonly file: string;
   /** The inputs: a list of columns makes a vector; one name, a number or, of JSON, whatever array is there. */
   readonly xs: string | readonly string[];
-  readonly ys: string | readonly string[];
+  /** The labels, in the same way; left out where there are none, as in what is only to be predicted. */
+  readonly ys?: string | readonly string[];
   /** What the labels become: 'int32' for numbers of classes; 'float32' unless given. */
   readonly labels?: DType;
   /** Samples per micro-batch. */
@@ -32,14 +33,21 @@ export interface FileData {
 
 const Columns = v.lazy((given) => (Array.isArray(given) ? v.array(v.string(messageFor)) : v.string(messageFor)));
 
-export const FileDataSchema: v.GenericSchema<unknown, FileData> = objectOf({
+const entries = {
   file: v.pipe(v.string(messageFor), v.regex(/[.](csv|jsonl)$/, 'must be a .csv or a .jsonl file')),
   xs: Columns,
-  ys: Columns,
   labels: v.exactOptional(oneOf(['float32', 'int32', 'uint8'])),
   batch: count,
   shuffle: v.exactOptional(v.number(messageFor)),
-}) as v.GenericSchema<unknown, FileData>;
+};
+
+/** A file to learn from. */
+export const FileDataSchema = objectOf({ ...entries, ys: Columns }) as v.GenericSchema<unknown, FileData>;
+/** A file that may have no labels. */
+export const InputDataSchema = objectOf({ ...entries, ys: v.exactOptional(Columns) }) as v.GenericSchema<
+  unknown,
+  FileData
+>;
 
 type Row = Readonly<Record<string, NestedNumbers | string>>;
 
@@ -51,7 +59,10 @@ export function fileBatches(
   const path = resolve(folder, file);
   const rows: AsyncIterableX<Row> = path.endsWith('.csv') ? csv<Row>(path) : jsonl<Row>(path);
   const samples = rows.pipe(
-    map((row, index): Sample => ({ xs: values(row, xs, index, file), ys: values(row, ys, index, file, labels) })),
+    map((row, index): Sample => ({
+      xs: values(row, xs, index, file),
+      ys: ys === undefined ? [] : values(row, ys, index, file, labels),
+    })),
   );
   return (epoch) =>
     seed === undefined ? samples.pipe(batch(size)) : samples.pipe(shuffle({ seed, epoch }), batch(size));

@@ -43,7 +43,14 @@ function parse(text: string, path: string): unknown {
 }
 
 async function defaultOf(file: string, path: string): Promise<unknown> {
-  const module = (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
+  const module = (await import(pathToFileURL(file).href).catch((cause: unknown) => {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code !== 'ERR_REQUIRE_CYCLE_MODULE' && !message?.includes('outside a module')) throw cause;
+    throw new ConfigError(
+      `${path}: Node takes it for CommonJS: name it .mts or .mjs, or say "type": "module" in package.json`,
+      { cause },
+    );
+  })) as { readonly default?: unknown };
   if (module.default !== undefined) return module.default;
   throw new ConfigError(`${path}: it must have a default export: export default defineConfig({ … })`);
 }

@@ -11,7 +11,7 @@ import type { EpochSource } from '../core/source.js';
 import type { EngineName } from '../engine/engine.js';
 import { callOf } from './call.js';
 import { ConfigError } from './configError.js';
-import { FileDataSchema, type FileData } from './fileData.js';
+import { FileDataSchema, InputDataSchema, type FileData } from './fileData.js';
 import { LOSS_CALLS, LOSSES, METRICS, OPERATORS } from './named.js';
 import { OptimizerSchema } from './optimizers.js';
 import { count, functionOf, isFunction, made, messageFor, objectOf, oneOf } from './parts.js';
@@ -34,7 +34,9 @@ const isCode = (given: unknown): boolean =>
     given !== null &&
     (Symbol.asyncIterator in given || Symbol.iterator in given || 'getReader' in given || 'iterator' in given));
 
-const Data = either<EpochSource<Batch> | FileData>((given) => (isCode(given) ? v.any() : FileDataSchema));
+const dataOr = (file: v.GenericSchema<unknown, FileData>) =>
+  either<EpochSource<Batch> | FileData>((given) => (isCode(given) ? v.any() : file));
+const Data = dataOr(FileDataSchema);
 const Loss = either<LossFunction>((given) =>
   isFunction(given) ? v.any() : typeof given === 'object' ? callOf(LOSS_CALLS) : byName(LOSSES),
 );
@@ -66,7 +68,7 @@ const Cadence = v.pipe(
 
 const Config = objectOf({
   model: either<RunConfig['model']>((given) => (isFunction(given) ? v.any() : v.string(messageFor))),
-  data: objectOf({ train: Data, validation: v.exactOptional(Data), test: v.exactOptional(Data) }),
+  data: objectOf({ train: Data, validation: v.exactOptional(Data), test: v.exactOptional(dataOr(InputDataSchema)) }),
   loss: Loss,
   optimizer: OptimizerSchema,
   metrics: v.exactOptional(Metrics, {}),

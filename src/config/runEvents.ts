@@ -13,6 +13,7 @@ import type { Checkpoint } from '../core/snapshot.js';
 import type { EpochSource } from '../core/source.js';
 import { jsonlFile } from '../sinks/jsonlFile.js';
 import { train } from '../trainer/train.js';
+import { defined } from './defined.js';
 import type { Plan } from './parseConfig.js';
 import type { RunFolder } from './runFolder.js';
 
@@ -47,9 +48,4 @@ export function runEvents(plan: Plan, parts: RunParts): Observable<TrainingEvent
     logEvery(plan.logEvery),
     tee(jsonlFile(folder.events)),
   );
-}
-
-/** Without what is undefined: an option that is left out is not there. */
-function defined<T extends object>(options: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }

@@ -93,5 +93,7 @@ function opened(path: string, keeps: (globalStep: number) => boolean, more: read
 }
 
 function lineOf(columns: readonly string[], row: Cells): string {
-  return stringify([row], { columns: [...columns] });
+  const cells = columns.map((name) => row[name] ?? '');
+  // What was read from a table is text and may have commas; numbers have none, and training waits for them.
+  return cells.every((cell) => cell === '' || typeof cell === 'number') ? `${cells.join(',')}\n` : stringify([cells]);
 }

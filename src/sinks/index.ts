@@ -1,3 +1,3 @@
 export { history, type History } from './history.js';
 export { pngImages } from './pngImages.js';
-export { progressBar, type ProgressBarOptions } from './progressBar.js';
+export { progressBar, type ProgressBar, type ProgressBarOptions } from './progressBar.js';

@@ -39,6 +39,7 @@ export function pngImages({ data, shape }: NdArray): string[] {
       'pngImages: the shape must be [images, height, width, 1 to 4 channels], with as many numbers, ' +
         `received [${shape.join(', ')}] with ${data.length}`,
     );
+  if (data.some(Number.isNaN)) throw new ArgumentError('pngImages: every number must be a brightness, received NaN');
   const scale = data instanceof Float32Array ? 255 : 1;
   return Array.from({ length: count }, (_, image) => {
     const pixels = Uint8ClampedArray.from(data.subarray(image * size, (image + 1) * size), (value) => value * scale);

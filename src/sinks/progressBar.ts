@@ -1,97 +1,96 @@
-import { createLogUpdate } from 'log-update';
-
 import type { Sink } from '../../operators/tee.js';
 import { assertPositiveInteger } from '../core/errors.js';
 import type { StepEvent, TrainingEvent, ValidationEvent } from '../core/events.js';
+import { columnsOf, liveLine } from './liveLine.js';
 import { numbers } from './numbers.js';
+import { stepLine } from './stepLine.js';
+import { stepsIn } from './stepsIn.js';
 
-/** Options of {@link progressBar}. */
+/** Options of {@link progressBar}; without either length there is neither a bar nor a time left. */
 export interface ProgressBarOptions {
-  /** Optimizer steps in the whole run; without it there is neither a bar nor a time left. */
+  /** Optimizer steps in the whole run. */
   readonly steps?: number;
+  /** Passes over the data in the whole run; how many steps they have is known once the first is over. */
+  readonly epochs?: number;
   /** Where to draw; the standard output unless given. */
   readonly stream?: NodeJS.WriteStream;
+}
+
+/** A sink that shows how a run gets on. */
+export interface ProgressBar extends Sink<TrainingEvent> {
+  /** Prints a line for good, above the one that stays: what goes to the terminal by another way is drawn over. */
+  print(this: void, line: string): void;
 }
 
 /** How often a terminal is redrawn, and how often a line is printed where there is none. */
 const REDRAW_MS = 100;
 const PRINT_MS = 2000;
-const BAR = 24;
 
 /**
- * Shows how a run gets on: step, smoothed loss, samples per second and time left on one line that stays, validations above it.
+ * Shows how a run gets on: step, smoothed loss, learning rate, samples per second and time left on one line that stays, validations above it.
  *
  * Somebody waits for the run and wants to know whether to go on waiting.
  *
  * ```text
- *  step 640/1300 ▕███████████▋            ▏ 49 %  loss 0.0812  4 120 samples/s  0:18 left
+ *  step 640/1300  ▕███████████▊            ▏  49 %  loss 0.08120  lr 0.0003  4120 samples/s  0:18 left
  * ```
  *
- * The loss is the first average that `ema` has added, or the step's own; samples per second are `throughput`'s. In a pipe or a file it prints
- * plain lines, one every 2 s, and every validation.
+ * The loss is what `ema('loss')` has made of it, or the step's own; samples per second are `throughput`'s, and the time left is reckoned with them. Of `steps`
+ * and `epochs` the run ends with whichever comes first. On a terminal the line is redrawn up to ten times a second, no wider than the terminal, whose cursor
+ * is never hidden. In a pipe or a file plain lines are printed, one every 2 s, and every validation behind its step. However the run ends, the last
+ * line is the newest step's.
  *
  * @example
  * ```ts
  * train(model, batches, options).pipe(ema('loss'), throughput(), tee(progressBar({ steps: 1300 })));
  * ```
  *
- * @throws {@link ArgumentError} at once, if `steps` is no positive integer.
+ * @throws {@link ArgumentError} at once, if `steps` or `epochs` is no positive integer.
  */
-export function progressBar({ steps, stream = process.stdout }: ProgressBarOptions = {}): Sink<TrainingEvent> {
+export function progressBar({ steps, epochs, stream = process.stdout }: ProgressBarOptions = {}): ProgressBar {
   if (steps !== undefined) assertPositiveInteger(steps, 'progressBar: steps');
-  const live = stream.isTTY ? createLogUpdate(stream, { showCursor: true }) : undefined;
-  let drawn = -Infinity;
-  let newest = '';
+  if (epochs !== undefined) assertPositiveInteger(epochs, 'progressBar: epochs');
+  const live = stream.isTTY ? liveLine(stream) : undefined;
+  const everyMs = live ? REDRAW_MS : PRINT_MS;
+  const print = live?.print ?? ((line: string): void => void stream.write(`${line}\n`));
+  const newLengths = () => (epochs === undefined ? () => undefined : stepsIn(epochs));
 
-  const print = (line: string): void => {
-    live?.clear();
-    stream.write(`${line}\n`);
-    if (live && newest) live(newest);
+  let lengthOf: (event: StepEvent) => number | undefined = newLengths();
+  let length: number | undefined;
+  let shownMs = -Infinity;
+  let newest: StepEvent | undefined; // that has not been shown
+
+  const show = (): void => {
+    if (!newest) return;
+    const known = Math.min(steps ?? Infinity, length ?? Infinity);
+    const line = stepLine(newest, { steps: known === Infinity ? undefined : known, epochs }, live && columnsOf(stream));
+    (live?.draw ?? print)(line);
+    newest = undefined;
+    shownMs = performance.now();
+  };
+  const over = (): void => {
+    show();
+    live?.done();
+    [lengthOf, length, shownMs] = [newLengths(), undefined, -Infinity];
   };
   return {
+    print,
     next: (event) => {
-      if (event.type === 'validation') return print(validationLine(event));
+      if (event.type === 'validation') {
+        if (!live) show();
+        print(validationLine(event));
+      }
       if (event.type !== 'step') return;
-      const now = performance.now();
-      if (now - drawn < (live ? REDRAW_MS : PRINT_MS) && event.globalStep !== steps) return;
-      drawn = now;
-      newest = stepLine(event, steps, live ? bar(event.globalStep, steps) : '');
-      if (live) live(newest);
-      else print(newest);
+      newest = event;
+      length = lengthOf(event);
+      if (performance.now() - shownMs >= everyMs) show();
     },
-    error: () => live?.done(),
-    complete: () => live?.done(),
+    error: over,
+    complete: over,
+    unsubscribe: over,
   };
-}
-
-function stepLine(event: StepEvent, steps: number | undefined, drawing: string): string {
-  const { globalStep, ema, loss, samples, samplesPerSecond } = event;
-  const smoothed = Object.values(ema)[0] ?? loss;
-  const left = steps && samplesPerSecond ? ((steps - globalStep) * samples) / samplesPerSecond : undefined;
-  return [
-    `step ${String(globalStep).padStart(String(steps ?? '').length)}${steps ? `/${steps}` : ''}`,
-    drawing,
-    `loss ${smoothed.toPrecision(4)}`,
-    samplesPerSecond ? `${Math.round(samplesPerSecond)} samples/s` : '',
-    left === undefined ? '' : `${clock(left)} left`,
-  ]
-    .filter(Boolean)
-    .join('  ');
 }
 
 function validationLine({ globalStep, loss, metrics }: ValidationEvent): string {
   return `step ${globalStep}  validation  ${numbers({ loss, ...metrics })}`;
-}
-
-function bar(globalStep: number, steps: number | undefined): string {
-  if (!steps) return '';
-  const done = Math.min(1, globalStep / steps);
-  const filled = '█'.repeat(Math.round(done * BAR)).padEnd(BAR);
-  return `▕${filled}▏ ${String(Math.floor(done * 100)).padStart(3)} %`;
-}
-
-/** Minutes and seconds. */
-function clock(seconds: number): string {
-  const whole = Math.round(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }

@@ -36,13 +36,29 @@ const Recorded = v.variant('type', [
       v.looseObject({ what: v.string(), action: v.picklist(['skipped', 'kept']), count: v.exactOptional(count) }),
     ),
     changes: v.exactOptional(v.array(v.looseObject(change))),
+    histograms: v.exactOptional(v.array(v.looseObject(histogram))),
   }),
   v.looseObject({ type: v.literal('validation'), ...place, loss: real, metrics: reals, samples: count, ema: reals }),
+  v.looseObject({
+    type: v.literal('checkpoint'),
+    ...place,
+    name: v.string(),
+    reason: v.string(),
+    best: v.boolean(),
+    skipped: count,
+  }),
   v.looseObject({ type: v.literal('histogram'), ...place, ...histogram }),
   v.looseObject({ type: v.literal('image'), ...place, name: v.string(), images: v.array(v.string()) }),
   v.looseObject({ type: v.literal('text'), ...place, name: v.string(), text: v.string() }),
   v.looseObject({ type: v.literal('change'), ...place, ...change }),
-  v.looseObject({ type: v.literal('end'), ...place, reason: v.string() }),
+  v.looseObject({
+    type: v.literal('end'),
+    ...place,
+    reason: v.string(),
+    best: v.exactOptional(real),
+    bestStep: v.exactOptional(count),
+    value: v.exactOptional(real),
+  }),
 ]);
 const known = new Set(Recorded.options.map(({ entries }) => entries.type.literal as string));
 const Other = v.looseObject({ type: v.string(), ...place });

@@ -1,4 +1,4 @@
-// Speed and memory, side by side in one run: `npm run bench [-- models [engine [rounds]]]`, as in `npm run bench -- tiny,deep,memory,checkpoint wasm 5`.
+// Speed and memory, side by side in one run: `npm run bench [-- models [engine [rounds]]]`, as in `npm run bench -- tiny,deep,memory,checkpoint,sinks wasm 5`.
 //
 // First every contender takes the same 12 steps from the same weights, and its losses must be those of the loop by hand: so the same work is timed.
 // Then every round times each contender once, in turn, so that a machine that slows down slows all of them; a ratio is the median of the rounds' ratios.
@@ -19,6 +19,7 @@ import { makeBatches, makeModel, SIZES, type BenchModel } from './models.js';
 import { openPeers } from './peers.js';
 import { DISTURBED, quietest } from './quiet.js';
 import { markdown, rowsOf, shown, TOLERANCE, type Row } from './report.js';
+import { sinksCost } from './sinks.js';
 
 /** Steps whose losses are compared: later, Adam makes steps of what is only rounding in a conv net's smallest gradients. */
 const CHECKED = 12;
@@ -31,7 +32,7 @@ const BATCHES = 32;
 const TRAINABLE_AS_SHIPPED: readonly BenchModel[] = ['tiny', 'mlp', 'deep'];
 
 /** What is no model. */
-const BESIDES = ['memory', 'checkpoint'];
+const BESIDES = ['memory', 'checkpoint', 'sinks'];
 const ALL = [...Object.keys(SIZES), ...BESIDES];
 const [asked = ALL.join(','), engineName, rounds = '5'] = process.argv.slice(2);
 const names = asked.split(',');
@@ -60,7 +61,8 @@ try {
 
 const checkpoints =
   names.includes('checkpoint') && Number(rounds) > 0 ? await checkpointCost(chosen, Number(rounds)) : {};
-const others = { ...checkpoints, ...(names.includes('memory') ? await measureMemory() : {}) };
+const sinks = names.includes('sinks') && Number(rounds) > 0 ? await sinksCost(chosen, Number(rounds)) : {};
+const others = { ...checkpoints, ...sinks, ...(names.includes('memory') ? await measureMemory() : {}) };
 if (rows.length > 0 && Number(rounds) > 0) {
   const where = [cpus()[0]!.model.trim(), `${cpus().length} cores`, chosen.about, peers.about];
   console.log(markdown(rows));

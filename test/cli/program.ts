@@ -1,12 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+import { bundled } from '../support/bundled.js';
+
+const main = await bundled(new URL('../../src/cli/main.ts', import.meta.url));
 
 /** The command line, started from its source. */
-export function start(args: readonly string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text) => (stdout += String(text)));
   child.stderr.on('data', (text) => (stderr += String(text)));
@@ -15,7 +19,7 @@ export function start(args: readonly string[]) {
     stdout,
     stderr,
   }));
-  return { child, ended, lines: () => stdout.split('\n').length - 1 };
+  return { child, ended, lines: () => stdout.split('\n').length - 1, said: () => stderr };
 }
 
 /** The command line, run to its end. */

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { TrainingEvent } from '../../src/core/events.js';
+import { stepEvent } from '../../src/testing/steps.js';
+import { eventLine } from '../../src/trainer/eventLine.js';
 import { gradstream, start } from './program.js';
 
 let folder: string;
@@ -21,7 +23,11 @@ const topology = { class_name: 'Sequential', config: { name: 'm', layers: [{ cla
 const file = { file: 'line.csv', xs: ['x'], ys: ['y'], batch: 4 };
 const line = {
   model: 'model.json',
-  data: { train: { ...file, shuffle: 1 }, validation: { ...file, batch: 8 } },
+  data: {
+    train: { ...file, shuffle: 1 },
+    validation: { ...file, batch: 8 },
+    test: { file: 'inputs.csv', xs: ['x'], batch: 8 },
+  },
   loss: 'mse',
   optimizer: { name: 'adam', learningRate: 0.1 },
   metrics: ['mae'],
@@ -31,15 +37,14 @@ const line = {
   operators: [{ ema: ['loss', { alpha: 0.1 }] }],
   engine: 'cpu',
 };
-/** Batches that come slowly, a model of code, in TypeScript. */
+/** Batches that come slowly, a model of code. */
 const slow = (operators = '[]') => `
 import * as rxjs from ${JSON.stringify(rxjs)};
-type Rows = { data: Float32Array; shape: number[] };
-const column = (data: number[]): Rows => ({ data: Float32Array.from(data), shape: [data.length, 1] });
+const column = (data) => ({ data: Float32Array.from(data), shape: [data.length, 1] });
 export default {
-  model: (tf: any) => {
+  model: (tf) => {
     const w = tf.variable(tf.tensor2d([[1]]), true, 'w');
-    return { variables: [w], apply: (xs: any) => tf.matMul(xs, w) };
+    return { variables: [w], apply: (xs) => tf.matMul(xs, w) };
   },
   data: {
     train: async function* () {
@@ -60,12 +65,15 @@ export default {
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gradstream-train-'));
-  const points = Array.from({ length: 18 }, (_, i) => `${Math.sin(i)},${2 * Math.sin(i) + 1}`);
-  writeFileSync(at('line.csv'), ['x,y', ...points, ''].join('\n'));
+  const points = Array.from({ length: 18 }, (_, i) => [Math.sin(i), 2 * Math.sin(i) + 1]);
+  writeFileSync(at('line.csv'), ['x,y', ...points.map(([x, y]) => `${x},${y}`), ''].join('\n'));
+  writeFileSync(at('inputs.csv'), ['x', ...points.map(([x]) => x), ''].join('\n'));
   writeFileSync(at('model.json'), JSON.stringify({ modelTopology: topology }));
   writeFileSync(at('line.json'), JSON.stringify(line));
-  writeFileSync(at('slow.ts'), slow());
-  writeFileSync(at('stuck.ts'), slow('[rxjs.concatMap(() => rxjs.NEVER)]'));
+  writeFileSync(at('slow.mjs'), slow());
+  writeFileSync(at('common.ts'), slow());
+  writeFileSync(at('unbroken.mts'), slow().replace('(data)', '(data: number[])').replace('(tf)', '(tf: any)'));
+  writeFileSync(at('stuck.mjs'), slow('[rxjs.concatMap(() => rxjs.NEVER)]'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -83,7 +91,8 @@ const weightsOf = (run: string): Buffer => {
 describe('gradstream train', () => {
   it('records the run in its folder, refuses to write over it, and uses what it has learnt', async () => {
     const { code, stdout, stderr } = await gradstream('train', at('line.json'));
-    expect(stderr).toMatch(/runs\/line +on cpu: plain JavaScript/);
+    // The progress, and no advice of TensorFlow.js's.
+    expect(stderr).toMatch(/^.*runs\/line +on cpu: plain JavaScript\n(step .*\n)+$/);
     expect(stdout).toMatch(
       /^run +.*runs\/line\nsteps +12, in epoch 6; ended by steps\nloss +loss .*\nvalidation .*at step 10\ncheckpoint +0000000012/,
     );
@@ -92,11 +101,13 @@ describe('gradstream train', () => {
     expect(JSON.parse(readFileSync(at('runs/line/config.json'), 'utf8'))).toStrictEqual(line);
     expect(eventsOf('line').map(({ type }) => type).join(' ')).toBe(`${'step '.repeat(5)}validation ${'step '.repeat(5)}validation step step checkpoint end`); // prettier-ignore
 
-    const [again, spared, evaluated, predicted, table, csv, chart] = await Promise.all([
+    const [again, spared, evaluated, predicted, unlabelled, unknown, table, csv, chart] = await Promise.all([
       gradstream('train', at('line.json')),
       gradstream('train', at('line.json'), '--overwrite', '--set', 'model=none.json'),
       gradstream('evaluate', at('line.json'), '--json'),
       gradstream('predict', at('line.json')),
+      gradstream('predict', at('line.json'), '--data', 'test'),
+      gradstream('evaluate', at('line.json'), '--data', 'test'),
       gradstream('logs', at('runs/line'), '--alpha', '0.5', '--every', '5'),
       gradstream('logs', at('runs/line/events.jsonl'), '--format', 'csv', '--columns', 'globalStep,validation.loss'),
       gradstream('logs', at('runs/line'), '--format', 'chart'),
@@ -105,6 +116,9 @@ describe('gradstream train', () => {
     expect(again.stderr).toMatch(/holds a run already: --resume/);
     expect(spared).toMatchObject({ code: 2, stdout: '' });
     expect(eventsOf('line')).toHaveLength(16); // nothing of it goes for a run that cannot begin
+    expect(unlabelled).toMatchObject({ code: 0, stdout: predicted.stdout });
+    expect(unknown.stderr).toMatch(/--data test: it must have labels, ys in data.test/);
+    expect(unknown.code).toBe(2);
     const { loss, metrics, samples, globalStep } = JSON.parse(evaluated.stdout) as never;
     expect({ samples, globalStep }).toStrictEqual({ samples: 18, globalStep: 12 });
     const predictions = predicted.stdout.trim().split('\n').map((text) => (JSON.parse(text) as number[])[0]!); // prettier-ignore
@@ -113,70 +127,94 @@ describe('gradstream train', () => {
     expect(errors.reduce((sum, error) => sum + Math.abs(error), 0) / 18).toBeCloseTo(metrics['mae'], 5);
     const [header, ...rows] = table.stdout.trim().split('\n').map((text) => text.trim().split(/ +/)); // prettier-ignore
     expect(header).toStrictEqual(expect.arrayContaining(['globalStep', 'loss', 'mae', 'ema.loss', 'validation.loss']));
-    expect(rows.map(([step]) => step)).toStrictEqual(['5', '10']);
+    expect(rows.map(([step]) => step)).toStrictEqual(['5', '10', '12']);
+    expect(table.stdout).toMatch(/ {2}checkpoint 0000000012-\d+; ended by steps\n$/);
     expect(csv.stdout).toMatch(/^globalStep,validation.loss\n1,\n(.*\n){3}5,0?\.?\d[\d.]*\n/);
     expect(chart.stdout).toMatch(/ema.loss[^]*validation.loss/);
     expect([evaluated, predicted, table, csv, chart].map(({ code }) => code)).toStrictEqual([0, 0, 0, 0, 0]);
   }, 60_000);
 
-  it('goes on with --resume: the run that was never stopped, bit for bit', async () => {
-    const whole = gradstream('train', at('line.json'), '--set', 'run=runs/whole');
-    expect(await gradstream('train', at('line.json'), '--set', 'run=runs/parts', '--set', 'steps=7', '--resume')).toMatchObject({ code: 0 }); // prettier-ignore
-    const resumed = await gradstream('train', at('line.json'), '--set', 'run=runs/parts', '--resume', '--json');
+  it('goes on with --resume: the run that was never stopped, bit for bit, on wasm', async () => {
+    const on = (run: string, ...more: string[]) =>
+      gradstream('train', at('line.json'), '--engine', 'wasm', '--set', `run=runs/${run}`, ...more);
+    const [whole, part] = await Promise.all([on('whole'), on('parts', '--set', 'steps=7', '--resume')]);
+    expect([whole.code, part.code]).toStrictEqual([0, 0]);
+    const resumed = await on('parts', '--resume', '--json');
     expect(JSON.parse(resumed.stdout.split('\n')[0]!)).toMatchObject({ type: 'step', globalStep: 8 });
-    expect(resumed.stderr).toMatch(/from step 7 on/);
+    expect(resumed.stderr).toMatch(/on wasm: .*from step 7 on/);
     expect(resumed.code).toBe(0);
-    await whole;
     expect(weightsOf('parts')).toStrictEqual(weightsOf('whole'));
     expect(trained('parts')).toStrictEqual(trained('whole'));
   }, 60_000);
 
-  it('ends after the step on the first Ctrl-C, saves, says 130, and goes on as if nothing had been', async () => {
-    const whole = gradstream('train', at('slow.ts'), '--set', 'run=runs/unbroken');
-    const { child, ended, lines } = start(['train', at('slow.ts'), '--json']);
-    await vi.waitFor(() => expect(lines()).toBeGreaterThan(3), 15_000);
-    child.kill('SIGINT');
-    const { code, stdout, stderr } = await ended;
-    expect(stderr).toMatch(/ends after this step, and saves/);
-    expect(code).toBe(130);
-    const events = stdout.trim().split('\n').map((text) => JSON.parse(text) as TrainingEvent); // prettier-ignore
-    expect(events.slice(-2)).toMatchObject([{ type: 'checkpoint' }, { type: 'end', reason: 'until' }]);
-    expect(events.length).toBeLessThan(60);
-    const resumed = await gradstream('train', at('slow.ts'), '--resume', '--json');
-    expect(resumed.code).toBe(0);
-    expect((JSON.parse(resumed.stdout.split('\n')[0]!) as TrainingEvent).globalStep).toBeGreaterThan(3);
+  it('ends after the step when it is told to, saves, and goes on as if nothing had been', async () => {
+    const whole = gradstream('train', at('unbroken.mts')); // the same, in TypeScript
+    const resumed = () => start(['train', at('slow.mjs'), '--resume', '--json']);
+    const ways: readonly [number, (child: ReturnType<typeof start>['child']) => unknown][] = [
+      [130, (child) => child.kill('SIGINT')],
+      [143, (child) => child.kill('SIGTERM')],
+      [141, (child) => child.stdout.destroy()], // as `head` does when it has seen enough
+    ];
+    for (const [code, tell] of ways) {
+      const { child, ended, lines } = resumed();
+      await vi.waitFor(() => expect(lines()).toBeGreaterThan(2), 15_000);
+      tell(child);
+      const { stderr, ...how } = await ended;
+      expect(how).toMatchObject({ code });
+      if (code !== 141) expect(stderr).toMatch(/ends after this step, and saves/);
+      expect(stderr).not.toMatch(/EPIPE|^ +at /m);
+      expect(eventsOf('slow').slice(-2)).toMatchObject([{ type: 'checkpoint' }, { type: 'end', reason: 'until' }]);
+    }
+    const cut = eventsOf('slow').at(-1)!.globalStep;
+    expect(cut).toBeLessThan(50);
+    const { code, stdout } = await resumed().ended;
+    expect(code).toBe(0);
+    expect((JSON.parse(stdout.split('\n')[0]!) as TrainingEvent).globalStep).toBe(cut + 1);
     expect((await whole).code).toBe(0);
     expect(weightsOf('slow')).toStrictEqual(weightsOf('unbroken'));
     expect(trained('slow')).toStrictEqual(trained('unbroken'));
   }, 90_000);
 
+  it.each(['table', 'jsonl'])(
+    'ends without a word when nobody reads its %s any more',
+    async (format) => {
+      const lines = Array.from({ length: 9000 }, (_, i) => `${eventLine(stepEvent(i + 1))}\n`);
+      writeFileSync(at('long.jsonl'), lines.join('')); // more than a pipe holds
+      const { child, ended } = start(['logs', at('long.jsonl'), '--format', format]);
+      child.stdout.once('data', () => child.stdout.destroy());
+
+      expect(await ended).toMatchObject({ code: 141, stderr: '' });
+    },
+    60_000,
+  );
+
   it('ends at once on the second Ctrl-C', async () => {
-    const { child, ended } = start(['train', at('stuck.ts')]);
-    let said = '';
-    child.stderr.on('data', (text) => (said += String(text)));
-    await vi.waitFor(() => expect(said).toMatch(/on cpu/), 15_000);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const { child, ended, said } = start(['train', at('stuck.mjs')]);
+    await vi.waitFor(() => expect(said()).toMatch(/on cpu/), 15_000);
+    await new Promise((resolve) => setTimeout(resolve, 500));
     child.kill('SIGINT');
-    await vi.waitFor(() => expect(said).toMatch(/once more: at once/), 10_000);
+    await vi.waitFor(() => expect(said()).toMatch(/once more: at once/), 10_000);
     child.kill('SIGINT');
-    expect((await ended).code).toBe('SIGINT');
+    expect((await ended).code).toBe('SIGINT'); // of which shells make 130
   }, 60_000);
 
   it('says by its exit code whether it was asked for what cannot be, or failed', async () => {
     const set = (...settings: string[]) => ['train', at('line.json'), ...settings.flatMap((each) => ['--set', each])];
-    const [key, option, missing, failed, fast] = await Promise.all([
+    const [key, option, missing, common, failed, fast] = await Promise.all([
       gradstream(...set('optimizer.learningrate=1')),
       gradstream('train', at('line.json'), '--resum'),
       gradstream('train', at('nowhere.json')),
+      gradstream('train', at('common.ts')),
       gradstream(...set('data.train.file=none.csv', 'run=runs/failed')),
       gradstream('train', at('line.json'), '--fast-dev-run', '--json', '--set', 'run=runs/fast'),
     ]);
     expect(key.stderr).toContain("did you mean 'learningRate'?");
     expect(option.stderr).toContain('Did you mean --resume?');
     expect(missing.stderr).toContain('nowhere.json: the config must be a file that can be read');
+    expect(common.stderr).toContain('common.ts: Node takes it for CommonJS: name it .mts');
     expect(failed.stderr).toMatch(/the file must be readable, .*none.csv/);
-    expect([key, option, missing, failed, fast].map(({ code }) => code)).toStrictEqual([2, 2, 2, 1, 0]);
-    expect([key, option, missing, failed].map(({ stdout }) => stdout)).toStrictEqual(['', '', '', '']);
+    expect([key, option, missing, common, failed, fast].map(({ code }) => code)).toStrictEqual([2, 2, 2, 2, 1, 0]);
+    expect([key, option, missing, common, failed].map(({ stdout }) => stdout)).toStrictEqual(['', '', '', '', '']);
     const types = fast.stdout.trim().split('\n').map((text) => (JSON.parse(text) as TrainingEvent).type); // prettier-ignore
     expect(types).toStrictEqual(expect.arrayContaining(['step', 'validation', 'checkpoint', 'end']));
     expect(types.filter((type) => type === 'step')).toHaveLength(2);

@@ -32,7 +32,7 @@ export async function mpirun(
   args: readonly string[] = [],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Ended> {
-  const file = fileURLToPath(await bundled(program));
+  const file = await bundled(program);
   // Open MPI counts cores and refuses root unless it is told not to; MPICH does neither.
   const isOpenMpi = readdirSync(bin).includes('ompi_info') || existsSync(join(dirname(bin), 'bin/ompi_info'));
   const flags = isOpenMpi ? ['--oversubscribe', '--allow-run-as-root'] : [];
@@ -44,7 +44,7 @@ export async function mpirun(
 
 /** Runs a program of a test as one process that nobody has started with others. */
 export async function alone(program: URL, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
-  return run(process.execPath, [fileURLToPath(await bundled(program)), ...args], env);
+  return run(process.execPath, [await bundled(program), ...args], env);
 }
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {

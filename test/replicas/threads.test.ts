@@ -1,3 +1,5 @@
+import { pathToFileURL } from 'node:url';
+
 import { expect, it } from 'vitest';
 
 import { ArgumentError } from '../../src/core/errors.js';
@@ -15,7 +17,7 @@ it.each([1, 2, 3, 4])('%i ranks keep the contract', async (size) => {
   await expect(Promise.all(world(size).map(runContract))).resolves.toHaveLength(size);
 });
 
-const program = bundled(new URL('threadRank.ts', import.meta.url));
+const program = bundled(new URL('threadRank.ts', import.meta.url)).then(pathToFileURL);
 
 it('keeps it in real threads', async () => {
   await expect(startThreads(2, await program)).resolves.toBeUndefined();

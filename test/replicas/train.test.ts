@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -66,7 +66,7 @@ describe('replicas train on digits as one replica would', { timeout: 60_000 }, (
     const listen = (worker: Worker) =>
       worker.stdout.pipe(new Writable({ write: (text, _, done) => ((output += String(text)), done()) }));
     process.on('worker', listen);
-    await startThreads(2, await bundled(program), { stdout: true }).finally(() => process.off('worker', listen));
+    await startThreads(2, pathToFileURL(await bundled(program)), { stdout: true }).finally(() => process.off('worker', listen));
     expectAsOne(said(output), one, 2);
   });
 

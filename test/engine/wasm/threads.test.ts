@@ -1,17 +1,17 @@
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
 import { ArgumentError } from '../../../src/core/errors.js';
 import { openWasm } from '../../../src/engine/wasm/wasm.js';
+import { bundled } from '../../support/bundled.js';
 
-const program = fileURLToPath(new URL('program.ts', import.meta.url));
+const program = await bundled(new URL('program.ts', import.meta.url));
 
 /** What the program printed; it is given up if it does not end by itself. */
 async function run(threads: number): Promise<{ about: string; numbers: string }> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, String(threads)], {
+  const { stdout } = await promisify(execFile)(process.execPath, [program, String(threads)], {
     timeout: 15_000,
   });
   const [about, numbers] = stdout.trim().split('\n').at(-1)!.split(': ');

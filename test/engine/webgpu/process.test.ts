@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
+import { bundled } from '../../support/bundled.js';
 import { missing } from './driver.js';
 
-const program = fileURLToPath(new URL('program.ts', import.meta.url));
+const program = missing ? '' : await bundled(new URL('program.ts', import.meta.url));
 
 /** Makes a package impossible to find, as if it had not been installed. */
 const without = (name: string): string =>
@@ -22,7 +22,7 @@ const without = (name: string): string =>
 
 /** Runs the program; what it printed, how it ended, and how long it lived on after its last line. */
 async function run(mode: string, { env, hooks = [] }: { env?: NodeJS.ProcessEnv; hooks?: string[] } = {}) {
-  const imports = ['tsx', ...hooks].flatMap((hook) => ['--import', hook]);
+  const imports = hooks.flatMap((hook) => ['--import', hook]);
   const child = spawn(process.execPath, [...imports, program, mode], {
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

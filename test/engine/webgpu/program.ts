@@ -1,4 +1,4 @@
-// A program of its own, for tests of what happens to a process: tsx program.ts MODE
+// A program of its own, for tests of what happens to a process: program.ts MODE
 import * as tf from '@tensorflow/tfjs';
 import { lastValueFrom } from 'rxjs';
 
