@@ -40,6 +40,8 @@ export async function loadKoffi(): Promise<Koffi> {
  * @throws {@link CollectiveError} 'library', if there is none.
  */
 export function loadLibrary(koffi: Koffi, path: string | undefined, by: Launcher | undefined): LibraryHandle {
+  // UCX, which MPICH talks through, rewrites the C library's memory functions while Node's threads run in them: it crashed in one start of 25.
+  process.env['UCX_MEM_EVENTS'] ??= 'no';
   const failures: string[] = [];
   for (const candidate of path === undefined ? candidates(by) : [path]) {
     try {

@@ -9,11 +9,20 @@ const SPIN_MS = 2;
 /** How long those who give up together wait for each other's word. */
 const WORD_MS = 1000;
 
+/** Waiting for the other ranks. */
+export interface Patience {
+  readonly hasFailed: () => boolean;
+  /** To be called before a rank joins in: if the others have given up, it was this one that they waited for. */
+  readonly begin: (timeoutMs: number) => void;
+  /** Resolves once `isDone` is true. */
+  readonly until: (isDone: () => boolean, timeoutMs: number) => Promise<void>;
+}
+
 /**
  * Waits that end: MPI itself waits forever. A rank that has waited for too long gives up and tells all others, who then give up, too; whoever says nothing
  * is the one that was waited for.
  */
-export function patience(mpi: Mpi, rank: number, worldSize: number) {
+export function patience(mpi: Mpi, rank: number, worldSize: number): Patience {
   const others = Array.from({ length: worldSize }, (_, i) => i).filter((other) => other !== rank);
   const heard = new Set<number>();
   let failure: CollectiveError | undefined;
@@ -37,15 +46,13 @@ export function patience(mpi: Mpi, rank: number, worldSize: number) {
 
   return {
     hasFailed: () => failure !== undefined,
-    /** To be called before a rank joins in: if the others have given up, it was this one that they waited for. */
-    begin: (timeoutMs: number): void => {
+    begin: (timeoutMs) => {
       if (failure) throw failure;
       if (!listen()) return;
       for (const other of others) mpi.tell(other, rank);
       throw failed([rank], timeoutMs);
     },
-    /** Resolves once `isDone` is true. */
-    until: async (isDone: () => boolean, timeoutMs: number): Promise<void> => {
+    until: async (isDone, timeoutMs) => {
       const began = performance.now();
       while (!isDone()) {
         const waitedMs = performance.now() - began;
