@@ -1,0 +1,30 @@
+/** The element of the page with an id; it is in index.html. */
+export function byId<E extends HTMLElement = HTMLElement>(id: string): E {
+  return document.getElementById(id) as E;
+}
+
+/** A new element with text or children. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string>> = {},
+  ...children: readonly (string | Node)[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** A number as people read it. */
+export function readable(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (size >= 1e6 || (size < 1e-3 && value !== 0)) return value.toExponential(2).replace('e+', 'e');
+  if (Number.isInteger(value)) return value.toLocaleString('en').replaceAll(',', ' ');
+  return size >= 1000 ? Math.round(value).toLocaleString('en').replaceAll(',', ' ') : value.toPrecision(4);
+}
+
+/** Says something to those who do not see the page. */
+export function say(text: string): void {
+  byId('said').textContent = text;
+}

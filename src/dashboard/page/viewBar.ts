@@ -1,0 +1,61 @@
+import { byId } from './dom.js';
+import { look, view$ } from './view.js';
+
+/** What share of what is shown a press moves by. */
+const MOVE = 0.25;
+
+/** Smoothing, cadence, scale and zoom. @param whole - The steps there are. */
+export function viewBar(whole: () => readonly [number, number]): void {
+  const [alpha, alphaNumber, every] = ['alpha', 'alphaNumber', 'every'].map((id) => byId<HTMLInputElement>(id));
+  const log = byId<HTMLInputElement>('log');
+
+  byId<HTMLFormElement>('view').onsubmit = () => false;
+  alpha!.oninput = () => look({ alpha: Number((10 ** Number(alpha!.value)).toPrecision(3)) });
+  alphaNumber!.onchange = () => {
+    const value = Number(alphaNumber!.value);
+    if (value > 0 && value <= 1) look({ alpha: value });
+  };
+  every!.onchange = () => {
+    const value = Number(every!.value);
+    if (Number.isInteger(value) && value > 0) look({ every: value });
+  };
+  log.onchange = () => look({ log: log.checked });
+
+  const move = (shift: number, factor: number): void => {
+    const [first, last] = whole();
+    const [from, to] = view$.value.range ?? [first, last];
+    const half = Math.max(1, ((to - from) / 2) * factor);
+    const middle = (from + to) / 2 + shift * (to - from);
+    const range = [Math.max(first, middle - half), Math.min(last, middle + half)] as const;
+    if (range[1] - range[0] < 1) return;
+    look({ range: range[0] <= first && range[1] >= last ? undefined : range });
+  };
+  const moves: Readonly<Record<string, () => void>> = {
+    zoomIn: () => move(0, 0.5),
+    zoomOut: () => move(0, 2),
+    left: () => move(-MOVE, 1),
+    right: () => move(MOVE, 1),
+    whole: () => look({ range: undefined }),
+  };
+  for (const [id, act] of Object.entries(moves)) byId<HTMLButtonElement>(id).onclick = act;
+  const keys: Readonly<Record<string, string>> = {
+    '+': 'zoomIn',
+    '-': 'zoomOut',
+    ArrowLeft: 'left',
+    ArrowRight: 'right',
+    Home: 'whole',
+  };
+  byId('charts').addEventListener('keydown', (event) => {
+    const act = moves[keys[event.key] ?? ''];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+  view$.subscribe((view) => {
+    alpha!.value = String(Math.log10(view.alpha));
+    alpha!.setAttribute('aria-valuetext', String(view.alpha));
+    if (document.activeElement !== alphaNumber) alphaNumber!.value = String(view.alpha);
+    every!.value = String(view.every);
+    byId<HTMLButtonElement>('whole').disabled = !view.range;
+  });
+}
