@@ -76,8 +76,14 @@ module.exports = {
       name: 'no-orphans',
       severity: 'error',
       comment: 'No entry point leads there: export it, or delete it.',
-      from: { path: '^((operators|src|src/[^/]+)/index|src/cli/main|src/checkpoint/(node|s3)|src/dashboard/page/page)[.]ts$' },
-      to: { path: '^(operators|src)/', pathNot: '(/index|/cli/main|/checkpoint/(node|s3)|/dashboard/page/page)[.]ts$', reachable: false },
+      from: {
+        path: '^((operators|src|src/[^/]+)/index|src/cli/main|src/checkpoint/(node|s3)|src/sinks/(node|prometheus|tensorBoard)|src/dashboard/page/page)[.]ts$',
+      },
+      to: {
+        path: '^(operators|src)/',
+        pathNot: '(/index|/cli/main|/checkpoint/(node|s3)|/sinks/(node|prometheus|tensorBoard)|/dashboard/page/page)[.]ts$',
+        reachable: false,
+      },
     },
   ],
   options: {

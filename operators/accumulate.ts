@@ -78,6 +78,7 @@ export function accumulate(
           // Said at the end: a window that is dropped has changed nothing.
           close: (window) => noteChanges(close(window), size.apply(window.size)),
           discard: disposeTensors,
+          release: disposeTensors,
           hold: ({ sum, ...window }) => holdWindow(window, sum, window.newest.weights.slots),
           restore: (held, { gradients: _, ...newest }) => {
             const { window, sum } = restoreWindow(held, newest.weights.slots, newest.metrics);

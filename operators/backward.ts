@@ -25,6 +25,7 @@ import type { ForwardPass, MicroStep } from '../src/core/values.js';
  * ```
  *
  * The gradients are those of the mean loss over the batch (weighted, where the batch weighs its samples), as one vector.
+ * A run that goes on where an epoch ended in mid-window begins with a micro-step of no samples and no weight, which `accumulate` takes out.
  *
  * **Shapes**: gradients `[number of weights]`, in the order of the variables; loss and metrics `[]`.
  * **Memory**: activations live until it returns; one set of gradients is handed on.
@@ -51,14 +52,15 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
         ),
         mapOwned((pass) => {
           const { batch, reducers, seed, weights, globalStep } = pass;
-          microStep += 1;
+          const isRepeat = pass[RUN]?.isRepeat?.();
+          if (!isRepeat) microStep += 1;
           try {
             return {
-              ...tensors().seededDraws(seed, microStep, () => compute(pass, microStep)),
+              ...(isRepeat ? nothing(pass) : tensors().seededDraws(seed, microStep, () => compute(pass, microStep))),
               weights,
               globalStep: globalStep(),
               microStep,
-              samples: samplesOf(batch),
+              samples: isRepeat ? 0 : samplesOf(batch),
               epoch: batch.epoch ?? 1,
               reducers,
               worldSize: 1,
@@ -72,6 +74,14 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
         }),
       );
     });
+}
+
+/** What counts nothing, of the shape of what would be computed. */
+function nothing({ weights, metrics }: ForwardPass): ReturnType<typeof computeBackward> {
+  const { scalar, zeros } = tensors();
+  const size = weights.slots.reduce((sum, slot) => sum + slot.size, 0);
+  const zero = Object.keys(metrics).map((name) => [name, scalar(0)] as const);
+  return { loss: scalar(0), metrics: Object.fromEntries(zero), gradients: zeros([size]), weight: 0 };
 }
 
 /** Computes the pass, in parts if it must be. */

@@ -1,7 +1,8 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 
 import { changeEvents } from '../src/core/changes.js';
-import type { ChangeEvent, StepEvent, TrainingEvent } from '../src/core/events.js';
+import type { ChangeEvent, HistogramEvent, StepEvent, TrainingEvent } from '../src/core/events.js';
+import { histogramEvents } from '../src/core/histogramEvents.js';
 import { RUN } from '../src/core/run.js';
 
 /**
@@ -18,7 +19,7 @@ import { RUN } from '../src/core/run.js';
  *
  * The stages before `readback` (`accumulate`, clips, the optimizer's `learningRate`) note on a step what was applied to it; this makes events of the notes.
  * `train` ends with it. `ema`, `logEvery` and `validateEvery` tell of their own. Only Observables change; what a schedule gives is no change, and a
- * value that comes and goes within a window never held.
+ * value that comes and goes within a window never held. What `gradientHistograms` has noted becomes events in the same way, behind the step.
  *
  * @example
  * ```ts
@@ -26,14 +27,15 @@ import { RUN } from '../src/core/run.js';
  * steps$.pipe(accumulate(4), optimizerStep(sgd({ learningRate: rate$ })), readback(), changes()).subscribe(console.log);
  * ```
  */
-export function changes<E extends TrainingEvent>(): OperatorFunction<E, E | ChangeEvent> {
-  return mergeMap((event): (E | ChangeEvent)[] => {
+export function changes<E extends TrainingEvent>(): OperatorFunction<E, E | ChangeEvent | HistogramEvent> {
+  return mergeMap((event): (E | ChangeEvent | HistogramEvent)[] => {
     if (event.type !== 'step') return [event];
-    const { changes: noted, ...step } = event as StepEvent;
+    const { changes: noted, histograms, ...step } = event as StepEvent;
     const run = event[RUN];
     // What a stage changes before there is a step knows its own.
     const told = run?.changes?.(event.globalStep) ?? [];
     const events = told.map((change): ChangeEvent => ({ type: 'change', ...change, ...(run && { [RUN]: run }) }));
-    return [...events, ...changeEvents(event, noted), (noted ? step : event) as E];
+    const plain = (noted || histograms ? step : event) as E;
+    return [...events, ...changeEvents(event, noted), plain, ...histogramEvents(event, histograms)];
   });
 }

@@ -150,6 +150,7 @@ function toEvent(step: StepResult, numbers: number[], onNonFinite: 'error' | 'ke
     worldSize,
     ema: {},
     ...(step.changes && { changes: step.changes }),
+    ...(step.histograms && { histograms: step.histograms }),
     ...(what && { nonFinite: { what, action: skipped ? 'skipped' : 'kept' } }),
     ...(step[RUN] && { [RUN]: step[RUN] }),
   };

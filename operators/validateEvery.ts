@@ -1,13 +1,13 @@
-import { concat, defer, from, map, of, type Observable, type OperatorFunction } from 'rxjs';
+import { defer, map, type Observable, type OperatorFunction } from 'rxjs';
 
-import { changeEvents } from '../src/core/changes.js';
-import { ArgumentError, assertPositiveInteger, StaleStepError } from '../src/core/errors.js';
+import { behindEvery } from '../src/core/behindEvery.js';
+import { ArgumentError, StaleStepError } from '../src/core/errors.js';
 import { evaluateBatches, type EvaluationSource } from '../src/core/evaluateBatches.js';
 import type { TrainingEvent, ValidationEvent } from '../src/core/events.js';
-import { checkLive, liveValue, type ChangeOf, type Live, type Schedule } from '../src/core/live.js';
+import type { ChangeOf, Live, Schedule } from '../src/core/live.js';
 import { toMetric, type Metrics } from '../src/core/metric.js';
 import type { Passed } from '../src/core/passed.js';
-import { RUN, waitMap } from '../src/core/run.js';
+import { RUN } from '../src/core/run.js';
 import type { StepResult } from '../src/core/values.js';
 
 /**
@@ -43,23 +43,7 @@ export function validateEvery<T extends StepResult | TrainingEvent, N extends Li
   data: EvaluationSource,
   metrics?: Metrics,
 ): OperatorFunction<T, Passed<T> | ValidationEvent | ChangeOf<N>> {
-  const label = 'validateEvery: every';
-  checkLive(every, label, assertPositiveInteger);
-
-  return (source) =>
-    defer(() => {
-      const cadence = liveValue(every, 'validateEvery', label, assertPositiveInteger);
-      return source.pipe(
-        cadence.whileRunning(),
-        waitMap((step) => {
-          const isStep = !('type' in step) || step.type === 'step';
-          if (!isStep) return of(step);
-          const steps = cadence.at(step.globalStep);
-          const told = [...(changeEvents(step, cadence.apply(steps)) as ChangeOf<N>[]), step];
-          return step.globalStep % steps === 0 ? concat(from(told), validation(step, data, metrics)) : from(told);
-        }),
-      );
-    });
+  return behindEvery<T, ValidationEvent, N>('validateEvery', every, (step) => validation(step, data, metrics));
 }
 
 function validation(

@@ -13,6 +13,9 @@ export { replay } from './trainer/replay.js';
 export { suggestLearningRate } from './trainer/suggestLearningRate.js';
 export { train, type TrainOptions } from './trainer/train.js';
 
+// Config of the command line
+export { defineConfig, type DataConfig, type RunConfig } from './config/runConfig.js';
+
 // Data
 export { batch, type BatchOptions } from './data/batch.js';
 export { csv, type CsvOptions } from './data/csv.js';
@@ -36,12 +39,14 @@ export { forward, type ForwardOptions } from '../operators/forward.js';
 export { retryWithSmallerBatches } from '../operators/retryWithSmallerBatches.js';
 export { backward } from '../operators/backward.js';
 export { accumulate, type AccumulateOptions } from '../operators/accumulate.js';
+export { gradientHistograms } from '../operators/gradientHistograms.js';
 export { skipNonFinite, type SkipNonFiniteOptions } from '../operators/skipNonFinite.js';
 export { clipByGlobalNorm } from '../operators/clipByGlobalNorm.js';
 export { clipByValue } from '../operators/clipByValue.js';
 export { optimizerStep } from '../operators/optimizerStep.js';
 export { trainStep, type TrainStepOptions } from '../operators/trainStep.js';
 export { averageWeights, type AverageWeightsOptions } from '../operators/averageWeights.js';
+export { weightHistograms } from '../operators/weightHistograms.js';
 export { validateEvery } from '../operators/validateEvery.js';
 export { readback, type ReadbackOptions } from '../operators/readback.js';
 export { changes } from '../operators/changes.js';
@@ -93,16 +98,9 @@ export { sgd, type SgdOptions } from './optim/sgd.js';
 export type { Batch, BatchValue, BatchValues, NdArray } from './core/batch.js';
 export type { Duration } from './core/duration.js';
 export type { EndReason } from './core/endReason.js';
-export type {
-  Change,
-  ChangeEvent,
-  CheckpointEvent,
-  EndEvent,
-  MicroBatchValues,
-  StepEvent,
-  TrainingEvent,
-  ValidationEvent,
-} from './core/events.js';
+export type { Change, ChangeEvent, CheckpointEvent, EndEvent, MicroBatchValues, StepEvent } from './core/events.js';
+export type { HistogramEvent, ImageEvent, TextEvent, TrainingEvent, ValidationEvent } from './core/events.js';
+export type { Histogram } from './core/histogram.js';
 export type { Evaluation, EvaluationSource } from './core/evaluateBatches.js';
 export type { Live, Schedule } from './core/live.js';
 export type { LossFunction } from './core/loss.js';

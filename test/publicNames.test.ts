@@ -12,6 +12,9 @@ it.each([
   'gradstream/checkpoint/node',
   'gradstream/checkpoint/s3',
   'gradstream/sinks',
+  'gradstream/sinks/node',
+  'gradstream/sinks/prometheus',
+  'gradstream/sinks/tensorboard',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {
   expect(Object.keys((await import(entry)) as object).sort()).toMatchSnapshot();

@@ -1,59 +1,52 @@
-import { ArgumentError } from '../core/errors.js';
-import type { StepEvent, TrainingEvent, ValidationEvent } from '../core/events.js';
-import type { StepResult } from '../core/values.js';
+import { CheckpointError } from '../core/errors.js';
+import type { Checkpoint } from '../core/snapshot.js';
+import { fromFiles } from './files.js';
+import { latest, type LatestOptions } from './latest.js';
+import type { CheckpointStore } from './store.js';
 
-/** Which checkpoint is the best: the one with the least, or the most, of a metric. */
-export interface BestOptions {
-  /** 'loss' or the name of a metric, of steps or, after 'validation.', of validations: 'validation.loss'. */
-  readonly metric: string;
-  readonly mode: 'min' | 'max';
+/** Options of {@link best}. */
+export interface BestCheckpointOptions extends LatestOptions {
+  /** By which metric; it needs to be said only if the run has kept the best by several. */
+  readonly metric?: string;
 }
 
-/** The best so far. */
-export interface Best {
-  readonly value: number;
-  readonly globalStep: number;
-}
+/** What `checkpointEvery` calls the stage that remembers the best. */
+const STAGE = 'checkpointEvery/';
 
-const VALIDATION = 'validation.';
-
-/** Throws unless it says what is best. */
-export function checkBest({ metric, mode }: BestOptions): void {
-  if (typeof metric !== 'string' || metric === '')
-    throw new ArgumentError(
-      `checkpointEvery: best.metric must be a name such as 'validation.loss', received '${metric}'`,
+/**
+ * The checkpoint that was best by the metric that `checkpointEvery(…, { best })` was told, undefined if the store is empty: what to evaluate and to ship.
+ *
+ * The newest checkpoint remembers which that is.
+ *
+ * @example
+ * ```ts
+ * const checkpoint = await best(memoryStore(), { metric: 'validation.loss' });
+ * console.log(checkpoint?.globalStep);
+ * ```
+ *
+ * @throws {@link CheckpointError} (rejects) if none was kept, by several metrics and none is named, or it is gone or broken.
+ */
+export async function best(
+  store: CheckpointStore,
+  { metric, orPrevious = false }: BestCheckpointOptions = {},
+): Promise<Checkpoint | undefined> {
+  const newest = await latest(store, { orPrevious });
+  if (!newest) return undefined;
+  const kept = Object.entries(newest.stages).flatMap(([stage, { data }]) =>
+    stage.startsWith(STAGE) && typeof data === 'object' && data !== null && 'globalStep' in data
+      ? [{ metric: stage.slice(STAGE.length), globalStep: data.globalStep }]
+      : [],
+  );
+  const wanted = metric === undefined ? kept : kept.filter((each) => each.metric === metric);
+  if (wanted.length !== 1)
+    throw new CheckpointError(
+      `best: a run must have kept its best by ${metric ?? 'one metric'} (checkpointEvery's best), this one has by ${kept.map((each) => each.metric).join(', ') || 'none'}`,
     );
-  if (!['min', 'max'].includes(mode))
-    throw new ArgumentError(`checkpointEvery: best.mode must be 'min' or 'max', received '${mode}'`);
-}
-
-/** What a value says, if it is better than the best so far. */
-export function betterThan(
-  best: Best | undefined,
-  value: StepResult | TrainingEvent,
-  { metric, mode }: BestOptions,
-): Best | undefined {
-  const now = valueOf(value, metric);
-  if (now === undefined || Number.isNaN(now)) return undefined;
-  const isBetter = !best || (mode === 'min' ? now < best.value : now > best.value);
-  return isBetter ? { value: now, globalStep: value.globalStep } : undefined;
-}
-
-function valueOf(value: StepResult | TrainingEvent, metric: string): number | undefined {
-  const ofValidation = metric.startsWith(VALIDATION);
-  if (!('type' in value)) {
-    if (ofValidation) return undefined;
-    throw new ArgumentError(
-      `checkpointEvery: '${metric}' must have been read, received steps whose numbers are on the device; place it behind readback()`,
-    );
-  }
-  if (value.type !== (ofValidation ? 'validation' : 'step')) return undefined;
-  const { loss, metrics } = value as StepEvent | ValidationEvent;
-  const name = ofValidation ? metric.slice(VALIDATION.length) : metric;
-  const now = name === 'loss' ? loss : metrics[name];
-  if (now !== undefined) return now;
-  const known = ['loss', ...Object.keys(metrics)].join(', ');
-  throw new ArgumentError(
-    `checkpointEvery: '${metric}' must be in the events, received ${value.type} events with ${known}`,
+  const { globalStep } = wanted[0]!;
+  const names = await store.list();
+  const name = names.find((each) => Number(each.split('-')[0]) === globalStep);
+  if (name !== undefined) return fromFiles(await store.load(name));
+  throw new CheckpointError(
+    `best: the store must hold the checkpoint of global step ${String(globalStep)}, it has ${names.join(', ')}`,
   );
 }

@@ -2,11 +2,17 @@ import * as v from 'valibot';
 
 import { CheckpointError } from '../core/errors.js';
 import type { Blobs } from './blobs.js';
-import { checkedStore } from './checkedStore.js';
+import { checkedStore, FILE_NAME } from './checkedStore.js';
 import type { CheckpointStore } from './store.js';
 
 /** What is at `NAME.checkpoint.json`: which files the checkpoint has, with their bytes, and under which generation they were written. */
-const Index = v.object({ generation: v.string(), files: v.array(v.tuple([v.string(), v.number()])) });
+const Index = v.object({
+  generation: v.pipe(v.string(), v.uuid()),
+  files: v.pipe(
+    v.array(v.tuple([v.pipe(v.string(), v.regex(FILE_NAME)), v.pipe(v.number(), v.safeInteger(), v.minValue(0))])),
+    v.check((files) => new Set(files.map(([file]) => file)).size === files.length, 'each file once'),
+  ),
+});
 
 const indexKey = (name: string): string => `${name}.checkpoint.json`;
 const fileKey = (name: string, generation: string, file: string): string => `${name}.${generation}.${file}`;
@@ -60,11 +66,13 @@ export function blobStore(label: string, blobs: Blobs): CheckpointStore {
       blobs.alone(async () => {
         const index = await indexOf(name);
         if (!index) throw new CheckpointError(`${label}: there must be a checkpoint '${name}'`);
+        const sizes = await blobs.sizes(); // nothing is read that is not as large as it should be
         const read = index.files.map(async ([file, size]) => {
-          const bytes = await blobs.read(fileKey(name, index.generation, file));
+          const key = fileKey(name, index.generation, file);
+          const bytes = sizes.get(key) === size ? await blobs.read(key) : undefined;
           if (bytes?.byteLength === size) return [file, bytes] as const;
           throw new CheckpointError(
-            `${label}: checkpoint '${name}' must have ${size} bytes in ${file}, it has ${bytes?.byteLength ?? 'none'}`,
+            `${label}: checkpoint '${name}' must have ${size} bytes in ${file}, it has ${bytes?.byteLength ?? sizes.get(key) ?? 'none'}`,
           );
         });
         return Object.fromEntries(await Promise.all(read));

@@ -2,6 +2,9 @@ import { CheckpointError, messageOf } from '../core/errors.js';
 import type { CheckpointStore } from './store.js';
 import { StoreError } from './storeError.js';
 
+/** What a file of a checkpoint may be called. */
+export const FILE_NAME: RegExp = /^[\w-][\w.-]{0,99}$/;
+
 /**
  * A store whose names are checked before it sees them, and whose failures say which store and which checkpoint they are about.
  *
@@ -17,8 +20,7 @@ export function checkedStore(label: string, store: CheckpointStore): CheckpointS
     throw new CheckpointError(`${label}: ${what} must have 1 to 100 letters, digits, - and _, received ${received}`);
   };
   const mustBeName = (name: string): void => mustBe(/^[\w-]{1,100}$/, "a checkpoint's name", name);
-  const mustBeFile = (name: string): void =>
-    mustBe(/^[\w-][\w.-]{0,99}$/, "a file's name (which may have dots inside)", name);
+  const mustBeFile = (name: string): void => mustBe(FILE_NAME, "a file's name (which may have dots inside)", name);
 
   const telling = async <T>(done: string, checkpoint: string | undefined, work: () => Promise<T>): Promise<T> => {
     try {

@@ -1,10 +1,8 @@
 import {
   concat,
   concatMap,
-  concatWith,
   defer,
   EMPTY,
-  from,
   ignoreElements,
   isObservable,
   of,
@@ -21,7 +19,8 @@ import { nextTurn } from '../core/nextTurn.js';
 import { END, EPOCH_END, RUN, waitUntil, withEnds } from '../core/run.js';
 import { takesPart } from '../core/runState.js';
 import type { StepResult } from '../core/values.js';
-import { betterThan, checkBest, type Best, type BestOptions } from './best.js';
+import { betterThan, checkBest, type Best, type BestOptions } from './criterion.js';
+import { besideSaves, written } from './besideSaves.js';
 import { cadence, checkEvery, type Every } from './cadence.js';
 import { saves } from './saves.js';
 import type { CheckpointStore } from './store.js';
@@ -55,7 +54,7 @@ export interface CheckpointOptions {
  * What is saved: the weights, and what every stage holds (the optimizer's state, the half-filled window, averages, the source's cursor), as it is
  * between two batches; of an epoch's end, between the two epochs. At the end of the run its last state is saved, so that a finished run has nothing left
  * to do if it is started again. An event tells of each checkpoint once the store has it for good; the run's end event, and its completion, come after the
- * last of them. A time that has passed is heeded at the next step.
+ * last of them; an error of the run, too, and if its source fails, its last state is saved. A time that has passed is heeded at the next step.
  *
  * Only steps and times are put off while the store is busy (`whenBusy`; `skipped` in the event counts them); epochs, `best` and `on` make training wait.
  * Which is the best is saved, too, and known again in a run that goes on. Works on steps before and behind `readback`, as long as the weights are still
@@ -90,7 +89,8 @@ export function checkpointEvery<T extends StepResult | TrainingEvent>(
   return (source) =>
     defer(() => {
       const due = cadence(every);
-      const { saved$, order, taken, isBusy, idle } = saves(store, keep);
+      const making = saves(store, keep);
+      const { order, taken, isBusy } = making;
       let newest: T | undefined;
       let best: Best | undefined;
       let owed = 0;
@@ -120,7 +120,6 @@ export function checkpointEvery<T extends StepResult | TrainingEvent>(
         isDemanded = !newest;
         save('demand');
       };
-      const written$ = defer(() => from(idle()).pipe(ignoreElements()));
 
       return source.pipe(
         due.whileRunning(),
@@ -133,7 +132,7 @@ export function checkpointEvery<T extends StepResult | TrainingEvent>(
         concatMap((value) => {
           if (value === END) return (save('end'), EMPTY);
           if (value === EPOCH_END) return (every === 'epoch' && save('epoch'), EMPTY);
-          if ('type' in value && value.type === 'end') return concat(written$, of(value));
+          if ('type' in value && value.type === 'end') return concat(written(making), of(value));
           try {
             look(value);
           } catch (error) {
@@ -142,8 +141,7 @@ export function checkpointEvery<T extends StepResult | TrainingEvent>(
           }
           return of(value);
         }),
-        concatWith(written$),
-        alongside(saved$),
+        besideSaves(making),
         alongside(on.pipe(tap(demand), ignoreElements())),
       );
     });

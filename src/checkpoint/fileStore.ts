@@ -48,8 +48,16 @@ export function fileStore(folder: string): CheckpointStore {
     }
   };
 
-  const filesIn = async (name: string): Promise<string[] | undefined> =>
-    readdir(at(name)).catch(unlessMissing(undefined));
+  /** Files only: a link may lead out of the folder, or to what never ends. */
+  const filesIn = async (name: string): Promise<string[] | undefined> => {
+    if (!(await folders()).includes(name)) return undefined;
+    const found = await readdir(at(name), { withFileTypes: true }).catch(unlessMissing([]));
+    const other = found.find((entry) => !entry.isFile());
+    if (!other) return found.map(({ name: file }) => file);
+    throw new CheckpointError(
+      `fileStore ${folder}: a checkpoint must hold files only, ${join(name, other.name)} is none`,
+    );
+  };
 
   return checkedStore(`fileStore ${folder}`, {
     save: (name, files) =>

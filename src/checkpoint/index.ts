@@ -1,4 +1,5 @@
-export type { BestOptions } from './best.js';
+export { best, type BestCheckpointOptions } from './best.js';
+export type { BestOptions } from './criterion.js';
 export type { Duration, Every } from './cadence.js';
 export { checkpointEvery, type CheckpointOptions } from './checkpointEvery.js';
 export { fromFiles, toFiles } from './files.js';

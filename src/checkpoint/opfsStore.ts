@@ -2,6 +2,9 @@ import { ArgumentError } from '../core/errors.js';
 import { blobStore } from './blobStore.js';
 import type { CheckpointStore } from './store.js';
 
+/** Bytes written at a time: of more, Chromium may say that its pipe broke instead of that the quota is used up. */
+const PART = 64 * 1024;
+
 /**
  * Keeps checkpoints in the browser's private file system (OPFS): large ones, and in workers, too.
  *
@@ -38,7 +41,11 @@ export function opfsStore(folder: string): CheckpointStore {
       const file = await (await opened()).getFileHandle(key, { create: true }); // empty, until what is written is closed
       const target = await file.createWritable();
       try {
-        await target.write(bytes as Uint8Array<ArrayBuffer>);
+        let at = 0;
+        do {
+          await target.write(bytes.subarray(at, at + PART) as Uint8Array<ArrayBuffer>);
+          at += PART;
+        } while (at < bytes.length);
         await target.close();
       } catch (error) {
         await target.abort().catch(() => undefined); // it may have been closed by the error

@@ -6,7 +6,7 @@ import type { CheckpointEvent } from '../core/events.js';
 import { readSnapshot } from '../core/readSnapshot.js';
 import { RUN, waitUntil, type InRun } from '../core/run.js';
 import type { Checkpoint, RunSnapshot } from '../core/snapshot.js';
-import type { Best } from './best.js';
+import type { Best } from './criterion.js';
 import { toFiles } from './files.js';
 import type { CheckpointStore } from './store.js';
 

@@ -1,18 +1,54 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 
-import { messageOf } from '../core/errors.js';
+import { ConfigError } from '../config/configError.js';
+import { ArgumentError } from '../core/errors.js';
+import { describeError } from './describeError.js';
 import { doctorCommand } from './doctor.js';
+import { evaluateCommand } from './evaluate.js';
+import { EXIT, EXIT_HELP } from './exitCodes.js';
+import { initCommand } from './init.js';
+import { logsCommand } from './logs.js';
 import { nativeCommand } from './nativeInstall.js';
+import { predictCommand } from './predict.js';
+import { trainCommand } from './train.js';
 
 const program = new Command('gradstream')
   .description('Deep-learning training as an RxJS pipeline over TensorFlow.js')
-  .addCommand(nativeCommand())
-  .addCommand(doctorCommand());
+  .exitOverride()
+  .addHelpText('after', EXIT_HELP);
+
+const add = (parent: Command, command: Command): void => {
+  command.copyInheritedSettings(parent);
+  command.commands.forEach((each) => each.copyInheritedSettings(command));
+  parent.addCommand(command);
+};
+for (const command of [
+  initCommand(),
+  trainCommand(),
+  evaluateCommand(),
+  predictCommand(),
+  logsCommand(),
+  doctorCommand(),
+  nativeCommand(),
+])
+  add(program, command);
+
+// Whoever reads the output may have seen enough, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`gradstream: ${messageOf(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = codeOf(error);
+  // Commander has said what is wrong by then.
+  if (!(error instanceof CommanderError)) process.stderr.write(`gradstream: ${describeError(error)}\n`);
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+  return error instanceof ConfigError || error instanceof ArgumentError ? EXIT.usage : EXIT.failed;
 }

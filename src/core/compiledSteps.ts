@@ -112,6 +112,7 @@ export function compiledSteps(
           isFull: ({ microBatches, size: wanted }) => microBatches.length === wanted,
           close,
           discard: ({ microBatches }) => disposeTensors(microBatches),
+          release: ({ batch }) => disposeTensors(batch),
           hold: (window) => holdWindow(window, step.gradients(1), slots),
           restore: (held, newest) => {
             const { window, sum } = restoreWindow(held, slots, newest.metrics);

@@ -1,4 +1,5 @@
 import type { EndReason } from './endReason.js';
+import type { Histogram } from './histogram.js';
 import type { InRun } from './run.js';
 
 /** What one micro-batch gave, merged over all replicas. */
@@ -44,6 +45,8 @@ export interface StepEvent extends InRun {
   readonly nonFinite?: { readonly what: string; readonly action: 'skipped' | 'kept'; readonly count?: number };
   /** Live hyper-parameters that were applied to this step and not to the one before, until `changes` makes events of them. */
   readonly changes?: readonly Change[];
+  /** What `gradientHistograms` has noted, until `changes` makes events of it. */
+  readonly histograms?: readonly Histogram[];
 }
 
 /** A validation on the weights after `globalStep`. */
@@ -85,6 +88,32 @@ export interface ChangeEvent extends InRun, Change {
   readonly epoch: number;
 }
 
+/** How the weights after `globalStep`, or the gradients that made them, are spread: one event for each variable. */
+export interface HistogramEvent extends InRun, Histogram {
+  readonly type: 'histogram';
+  readonly globalStep: number;
+  readonly epoch: number;
+}
+
+/** Pictures that somebody wants to see beside the curves: samples with what the model makes of them. */
+export interface ImageEvent extends InRun {
+  readonly type: 'image';
+  readonly globalStep: number;
+  readonly epoch: number;
+  readonly name: string;
+  /** PNGs of one size as data URLs, so that they go through JSON and into an `<img>` as they are; see `pngImages`. */
+  readonly images: readonly string[];
+}
+
+/** A text that somebody wants to see beside the curves, as Markdown: what the model writes by now. */
+export interface TextEvent extends InRun {
+  readonly type: 'text';
+  readonly globalStep: number;
+  readonly epoch: number;
+  readonly name: string;
+  readonly text: string;
+}
+
 /** The end of a run that was asked to end: always the last event. */
 export type EndEvent = InRun & {
   readonly type: 'end';
@@ -93,4 +122,5 @@ export type EndEvent = InRun & {
 } & EndReason;
 
 /** What a run emits; an operator touches the kind it is about and passes the others through. */
-export type TrainingEvent = StepEvent | ValidationEvent | ChangeEvent | CheckpointEvent | EndEvent;
+export type TrainingEvent =
+  StepEvent | ValidationEvent | ChangeEvent | CheckpointEvent | HistogramEvent | ImageEvent | TextEvent | EndEvent;

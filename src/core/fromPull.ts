@@ -1,12 +1,13 @@
-import { NEVER, Observable, Subject } from 'rxjs';
+import { NEVER, Observable } from 'rxjs';
 
 import { disposeTensors } from './batch.js';
 import { ArgumentError, assertPositiveInteger } from './errors.js';
 import { countsIn } from './heldData.js';
-import type { EndReason } from './endReason.js';
+import { endings } from './endings.js';
 import { gates } from './gates.js';
 import { RUN, type InRun, type Run } from './run.js';
-import { puller, type Cursor, type Pulled } from './puller.js';
+import { pullAhead } from './pullAhead.js';
+import { puller, type Cursor } from './puller.js';
 import { nextTurn } from './nextTurn.js';
 import { runState } from './runState.js';
 import type { Checkpoint } from './snapshot.js';
@@ -44,6 +45,7 @@ export interface FromPullOptions {
  *
  * An emission is done when it returns and every promise given to {@link waitUntil} for it has settled. Emits every value as a copy with its
  * `epoch` (the first is 1). Between two epochs, and after the last, stages that hold something (`accumulate`) are told.
+ * A source that fails is done with as one that ends, snapshots included, before its error goes down.
  * Unsubscribing aborts the signal that the source was given and calls the iterator's `return()` at once, so that its `finally` runs; batches
  * that were pulled and not emitted are disposed.
  *
@@ -74,50 +76,43 @@ export function fromPull<T extends object>(
   return new Observable((subscriber) => {
     if (from) sayOtherVersions(from);
     const abort = new AbortController();
-    const epochEnd$ = new Subject<void>();
-    const end$ = new Subject<void>();
-    let ended: ReturnType<NonNullable<Run['ended']>>;
-    let reason: EndReason | undefined;
     const { stop, isAsked, orStopped } = stopping();
     const { waitUntil, isWaiting, settled } = waits();
     const { pauseUntil, areClosed, opened } = gates();
+    const { words, endEpoch, end, endsAs } = endings({ stop }, { settled });
     const { state, take, close, during } = runState(from?.stages);
     let cursor: Cursor | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
-    const run: Run = {
-      epochEnd$,
-      end$,
-      ended: () => ended,
-      state,
-      waitUntil,
-      pauseUntil,
-      end: (why) => {
-        reason ??= why;
-        stop();
-      },
-      endReason: () => reason,
-    };
+    let isRepeat = false;
+    const run: Run = { ...words, isRepeat: () => isRepeat, state, waitUntil, pauseUntil };
     const pull = puller(source, epochs, abort.signal, saved && countsIn(saved.data, ['pass', 'given'], 'source'));
-    const ahead: Promise<Pulled<T> | undefined>[] = [];
+    const { next, fill, drop } = pullAhead(pull, { isAsked, orStopped }, prefetch);
 
     const isClosed = (): boolean => subscriber.closed; // asked anew after each await, which TypeScript does not know
     const paused = () => orStopped(during(opened(abort.signal)));
+    let failure: { readonly error: unknown } | undefined;
+    const failed = (error: unknown): typeof STOPPED => ((failure = { error }), STOPPED);
     const emitAll = async (): Promise<void> => {
       let epoch = 0;
       let turn = performance.now();
       for (;;) {
-        const next = ahead.shift() ?? (isAsked() ? undefined : pull.next());
-        const pulled = next ? await orStopped(next) : STOPPED;
-        if (pulled === STOPPED)
-          ahead.unshift(...(next ? [next] : [])); // should it still come, it is disposed
-        else if (epoch > 0 && pulled?.epoch !== epoch && !subscriber.closed) {
-          if (!pulled) ended = 'over';
-          epochEnd$.next();
+        const pulled = await next().catch(failed);
+        const before = pulled === STOPPED ? undefined : pull.endedBefore(pulled?.epoch);
+        if (before) {
+          // All stages up to the window's are restored by it, so that they are there when the end is told.
+          ({ epoch, cursor } = before);
+          isRepeat = true;
+          subscriber.next({ ...before.value, epoch, [RUN]: run });
           await settled();
+          isRepeat = false;
+        }
+        if (pulled !== STOPPED && epoch > 0 && pulled?.epoch !== epoch && !isClosed()) {
+          await endEpoch(!pulled);
+          if (before) await endEpoch(!pulled); // for stages that have just seen their first value
         }
         if (!pulled || pulled === STOPPED || isAsked() || isClosed()) {
           cursor = standing(pulled, cursor);
-          ended ??= pulled ? 'stopped' : 'over';
+          endsAs(pulled ? 'stopped' : 'over');
           if (pulled && pulled !== STOPPED) disposeTensors(pulled.value);
           break;
         }
@@ -126,12 +121,12 @@ export function fromPull<T extends object>(
         if (areClosed()) {
           await paused();
           if (isAsked() || isClosed()) {
-            ended = 'stopped';
+            endsAs('stopped');
             disposeTensors(pulled.value);
             break;
           }
         }
-        while (ahead.length < prefetch) ahead.push(pull.next());
+        fill();
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
         if (isWaiting()) await settled();
         if (performance.now() - turn > yieldEveryMs) {
@@ -140,14 +135,17 @@ export function fromPull<T extends object>(
         }
       }
       if (isClosed()) return;
-      end$.next();
-      await settled();
+      await end();
       take(); // whoever waits gets what is held at the end
+      if (failure) {
+        fail(failure.error);
+        return;
+      }
       if (areClosed()) await paused();
       subscriber.complete();
     };
     const fail = (error: unknown): void => subscriber.error(error);
-    const stops = until.subscribe({ next: () => run.end?.({ reason: 'until' }), error: fail });
+    const stops = until.subscribe({ next: () => words.end({ reason: 'until' }), error: fail });
     emitAll().catch(fail);
 
     return () => {
@@ -155,8 +153,7 @@ export function fromPull<T extends object>(
       abort.abort();
       close();
       pull.stop();
-      // One that fails now has nobody left to be told.
-      for (const pulled of ahead) pulled.then((result) => disposeTensors(result?.value)).catch(() => undefined);
+      drop();
     };
   });
 }

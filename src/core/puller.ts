@@ -16,18 +16,30 @@ export interface Pulled<T> {
   readonly cursor: Cursor;
 }
 
+/** A source that is asked for one value after the other. */
+export interface Puller<T> {
+  readonly next: () => Promise<Pulled<T> | undefined>;
+  /**
+   * To be asked once, with the epoch of the first value that is given; undefined, if there is none. The value that was passed over last, if it ends another
+   * epoch: whether that was known when the run was saved, the cursor does not say. The caller owns it.
+   */
+  readonly endedBefore: (epoch: number | undefined) => Pulled<T> | undefined;
+  readonly stop: () => void;
+}
+
 /** Asks for one value after the other, never for two at once, over all epochs; from a cursor on, if there is one. */
 export function puller<T extends object>(
   source: EpochSource<T>,
   epochs: number,
   signal: AbortSignal,
   from: Cursor = { pass: 1, given: 0 },
-): { next(): Promise<Pulled<T> | undefined>; stop(): void } {
+): Puller<T> {
   let iterator: AsyncIterator<T> | Iterator<T> | undefined;
   let epoch = from.pass - 1;
   let inEpoch = 0;
   let skipped = from.given;
   let batches = 0;
+  let passedOver: Pulled<T> | undefined;
   let last: Promise<Pulled<T> | undefined> = Promise.resolve(undefined);
 
   const next = async (): Promise<Pulled<T> | undefined> => {
@@ -44,9 +56,11 @@ export function puller<T extends object>(
         const cursor = { pass: epoch, given: inEpoch };
         inEpoch += 1;
         batches += 1;
-        if (skipped === 0) return { value, epoch: (value as { epoch?: number }).epoch ?? epoch, cursor };
+        const pulled = { value, epoch: (value as { epoch?: number }).epoch ?? epoch, cursor };
+        if (skipped === 0) return pulled;
         skipped -= 1;
-        disposeTensors(value);
+        if (skipped === 0) passedOver = pulled;
+        else disposeTensors(value);
         continue;
       }
       iterator = undefined;
@@ -75,7 +89,17 @@ export function puller<T extends object>(
       last.catch(noop); // whoever takes it out of the queue reports it
       return last;
     },
+    endedBefore: (epoch) => {
+      const before = passedOver;
+      passedOver = undefined;
+      if (before?.epoch !== epoch) return before;
+      disposeTensors(before?.value);
+      return undefined;
+    },
     stop: () => {
+      const free = (): void => disposeTensors(passedOver?.value);
+      free();
+      last.then(free, free);
       const stopped = iterator;
       iterator = undefined;
       void Promise.resolve(stopped?.return?.()).catch((error: unknown) => {

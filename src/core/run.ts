@@ -43,6 +43,11 @@ export interface Run {
   readonly end$?: Observable<void>;
   /** Why the source gives no more: it is `over`, or has been `stopped` in mid-epoch; undefined while it goes on. */
   readonly ended?: () => 'over' | 'stopped' | undefined;
+  /**
+   * Whether the value under way is one that the run had been given before it was saved, and that ended an epoch: stages are restored by it, and nothing is
+   * computed of it.
+   */
+  readonly isRepeat?: () => boolean;
   /** What can be saved of the run. */
   readonly state?: RunState;
   /** What `forward` was given; validation uses it. */

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 
 import type { Batch } from './batch.js';
 import type { Change } from './events.js';
+import type { Histogram } from './histogram.js';
 import type { LossFunction } from './loss.js';
 import type { Metric } from './metric.js';
 import type { Model } from './model.js';
@@ -71,6 +72,8 @@ export interface GradientStep extends InRun {
   readonly giveUpAfter?: number;
   /** Live hyper-parameters that were applied to this step and not to the one before. */
   readonly changes?: readonly Change[];
+  /** How the gradients are spread, where `gradientHistograms` has looked. */
+  readonly histograms?: readonly Histogram[];
 }
 
 /** An optimizer step that has been taken; its numbers are still on the device. Owns its scalars. */

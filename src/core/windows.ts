@@ -20,6 +20,8 @@ export interface Windowing<T, W, R> {
   readonly close: (window: W) => R;
   /** Frees a window that is not to be closed. */
   readonly discard: (window: W) => void;
+  /** Frees a value that is not to be added. */
+  readonly release: (value: T) => void;
   /** What a window holds, for snapshots. */
   readonly hold: (window: W) => Required<Holding>;
   /** The window that held it, given the value that comes next. */
@@ -34,7 +36,7 @@ export function assertRemainder(remainder: Remainder, label: string): void {
 
 /** Gathers values into windows that end when they are full, and with epochs and the source as `remainder` says. */
 export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): OperatorFunction<T, R> {
-  const { remainder, options, add, isFull, close, discard, hold, restore } = windowing;
+  const { remainder, options, add, isFull, close, discard, release, hold, restore } = windowing;
   return (source) =>
     defer(() => {
       let window: W | undefined;
@@ -72,6 +74,7 @@ export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): O
         concatMap((value) => {
           if (value === EPOCH_END) return atEpochEnd();
           run = value[RUN];
+          if (run?.isRepeat?.()) return (release(value), EMPTY);
           window = add(window, value);
           return isFull(window) ? flush() : EMPTY;
         }),

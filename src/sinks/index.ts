@@ -1,1 +1,3 @@
+export { history, type History } from './history.js';
+export { pngImages } from './pngImages.js';
 export { progressBar, type ProgressBarOptions } from './progressBar.js';

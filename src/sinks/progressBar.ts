@@ -2,7 +2,8 @@ import { createLogUpdate } from 'log-update';
 
 import type { Sink } from '../../operators/tee.js';
 import { assertPositiveInteger } from '../core/errors.js';
-import type { StepEvent, TrainingEvent } from '../core/events.js';
+import type { StepEvent, TrainingEvent, ValidationEvent } from '../core/events.js';
+import { numbers } from './numbers.js';
 
 /** Options of {@link progressBar}. */
 export interface ProgressBarOptions {
@@ -78,17 +79,8 @@ function stepLine(event: StepEvent, steps: number | undefined, drawing: string):
     .join('  ');
 }
 
-function validationLine({
-  globalStep,
-  loss,
-  metrics,
-}: {
-  globalStep: number;
-  loss: number;
-  metrics: Readonly<Record<string, number>>;
-}): string {
-  const named = Object.entries({ loss, ...metrics }).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
-  return `step ${globalStep}  validation  ${named.join('  ')}`;
+function validationLine({ globalStep, loss, metrics }: ValidationEvent): string {
+  return `step ${globalStep}  validation  ${numbers({ loss, ...metrics })}`;
 }
 
 function bar(globalStep: number, steps: number | undefined): string {

@@ -7,6 +7,14 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const real = v.union([v.number(), v.pipe(v.picklist(['NaN', 'Infinity', '-Infinity', '-0']), v.transform(Number))]);
 const reals = v.record(v.string(), real);
 const place = { globalStep: count, epoch: count };
+const histogram = {
+  name: v.string(),
+  edges: v.array(real),
+  counts: v.array(count),
+  sum: real,
+  sumOfSquares: real,
+  nonFinite: count,
+};
 const change = { what: v.string(), from: real, to: real };
 
 /** What a recording may hold. Fields that are not known are kept as they are. */
@@ -24,10 +32,15 @@ const Recorded = v.variant('type', [
     worldSize: count,
     ema: reals,
     samplesPerSecond: v.exactOptional(real),
-    nonFinite: v.exactOptional(v.object({ what: v.string(), action: v.picklist(['skipped', 'kept']) })),
-    changes: v.exactOptional(v.array(v.object(change))),
+    nonFinite: v.exactOptional(
+      v.looseObject({ what: v.string(), action: v.picklist(['skipped', 'kept']), count: v.exactOptional(count) }),
+    ),
+    changes: v.exactOptional(v.array(v.looseObject(change))),
   }),
   v.looseObject({ type: v.literal('validation'), ...place, loss: real, metrics: reals, samples: count, ema: reals }),
+  v.looseObject({ type: v.literal('histogram'), ...place, ...histogram }),
+  v.looseObject({ type: v.literal('image'), ...place, name: v.string(), images: v.array(v.string()) }),
+  v.looseObject({ type: v.literal('text'), ...place, name: v.string(), text: v.string() }),
   v.looseObject({ type: v.literal('change'), ...place, ...change }),
   v.looseObject({ type: v.literal('end'), ...place, reason: v.string() }),
 ]);

@@ -1,12 +1,12 @@
 import { defer } from 'ix/asynciterable/defer';
 import type { Observable } from 'rxjs';
 
-import { messageOf, SourceError } from '../core/errors.js';
+import { SourceError } from '../core/errors.js';
 import type { TrainingEvent } from '../core/events.js';
 import { fromPull } from '../core/fromPull.js';
 import { lines } from '../data/lines.js';
 import { textChunks, type TextSource } from '../data/textChunks.js';
-import { recordedEvent } from './recordedEvent.js';
+import { recordedLine } from './recordedLine.js';
 
 /**
  * Gives the events of a recorded run again.
@@ -63,15 +63,14 @@ async function* events(chunks: AsyncIterable<string>): AsyncGenerator<TrainingEv
 
 /** The event of a line; an error, not thrown, if it is no JSON: so may the last one be. */
 function eventOf(line: string, lineNumber: number, given: number): TrainingEvent | SourceError {
-  const refused = (problem: string, options?: ErrorOptions): SourceError =>
-    new SourceError(`replay: every line must be an event, line ${lineNumber} is not: ${problem}`, given, options);
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (cause) {
-    return refused(messageOf(cause), { cause });
-  }
-  const event = recordedEvent(json);
-  if ('problem' in event) throw refused(event.problem);
-  return event;
+  const event = recordedLine(line);
+  if (!('problem' in event)) return event;
+  const { problem, ...options } = event;
+  const refused = new SourceError(
+    `replay: every line must be an event, line ${lineNumber} is not: ${problem}`,
+    given,
+    options,
+  );
+  if ('cause' in options) return refused;
+  throw refused;
 }

@@ -14,7 +14,7 @@ import { variablesOf } from '../../src/core/model.js';
 import type { StepResult } from '../../src/core/values.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { adam } from '../../src/optim/adam.js';
-import { K, WARM_UP } from './contenders.js';
+import { K } from './contenders.js';
 import { lossFor, makeBatches, makeModel } from './models.js';
 
 type Stage = OperatorFunction<StepResult, StepResult | TrainingEvent>;
@@ -26,6 +26,7 @@ interface Timed {
   readonly made: number;
 }
 
+const WARM_UP = 3;
 /** Optimizer steps of a round: a few seconds, in which there are some checkpoints. */
 const STEPS: Readonly<Record<string, number>> = { node: 200, wasm: 60 };
 const KIND = 'mlp';

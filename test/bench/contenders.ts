@@ -23,7 +23,9 @@ export interface Job {
   readonly kind: BenchModel;
   readonly model: BenchNet;
   readonly data: readonly HostBatch[];
-  /** Optimizer steps that are timed; {@link WARM_UP} come before. */
+  /** Optimizer steps that come before those that are timed. */
+  readonly warmUp: number;
+  /** Optimizer steps that are timed. */
   readonly steps: number;
   /** Whether the losses are looked at; `model.fit` reads them only then. */
   readonly check: boolean;
@@ -42,8 +44,6 @@ export type Contender = (job: Job) => Promise<Run>;
 
 /** Micro-batches of an optimizer step. */
 export const K = 4;
-/** Steps that are not timed. */
-export const WARM_UP = 3;
 const READ_EVERY = 50;
 const RATE = 1e-3;
 
@@ -67,7 +67,7 @@ const oneHot = (tf: TF, { ys, labelShape }: HostBatch, classes: number): tfTypes
 };
 
 /** A hand-written loop with tf.js's own Adam, as its documentation would have it; losses are read every 50 steps. */
-const byHand: Contender = async ({ tf, model, data, steps }) => {
+const byHand: Contender = async ({ tf, model, data, warmUp, steps }) => {
   const optimizer = tfAdam(tf);
   const variables = [...variablesOf(model)];
   const step = (from: number): tfTypes.Scalar =>
@@ -87,13 +87,13 @@ const byHand: Contender = async ({ tf, model, data, steps }) => {
       optimizer.applyGradients(Object.fromEntries(Object.entries(sums!).map(([name, g]) => [name, tf.div(g, K)])));
       return tf.div<tfTypes.Scalar>(loss, K);
     });
-  const run = await timed(steps, (n) => step(n * K), tf);
+  const run = await timed(warmUp, steps, (n) => step(n * K), tf);
   optimizer.dispose();
   return run;
 };
 
 /** The same loop with our loss and our Adam: what the granular pipe is held against. */
-const ownLoop: Contender = async ({ tf, kind, model, data, steps }) => {
+const ownLoop: Contender = async ({ tf, kind, model, data, warmUp, steps }) => {
   const loss = lossFor(kind);
   const optimizer = adam({ learningRate: RATE });
   const weights = weightsOf(model);
@@ -127,13 +127,13 @@ const ownLoop: Contender = async ({ tf, kind, model, data, steps }) => {
     tf.dispose(losses);
     return all;
   };
-  const run = await timed(steps, (n) => step(n * K), tf);
+  const run = await timed(warmUp, steps, (n) => step(n * K), tf);
   tf.dispose(state as Record<string, tfTypes.Tensor>);
   return run;
 };
 
 /** `model.fit`, which cannot accumulate: the micro-batches of a step are one batch, so that the steps are the same. */
-const fit: Contender = async ({ tf, model, data, steps, check }) => {
+const fit: Contender = async ({ tf, model, data, warmUp, steps, check }) => {
   const layers = model as tfTypes.LayersModel;
   const loss = (y: tfTypes.Tensor, p: tfTypes.Tensor) => tf.losses.softmaxCrossEntropy(y, p) as tfTypes.Scalar;
   layers.compile({ optimizer: tfAdam(tf), loss });
@@ -157,8 +157,8 @@ const fit: Contender = async ({ tf, model, data, steps, check }) => {
     tf.dispose([xs, ys]);
     return ms;
   };
-  await run(0, WARM_UP);
-  const ms = await run(WARM_UP, steps);
+  await run(0, warmUp);
+  const ms = await run(warmUp, steps);
   layers.optimizer.dispose();
   return { ms, losses };
 };
@@ -166,13 +166,13 @@ const fit: Contender = async ({ tf, model, data, steps, check }) => {
 const piped =
   (stages: (job: Job) => OperatorFunction<Batch, StepResult>): Contender =>
   async (job) => {
-    const { data, steps } = job;
+    const { data, warmUp, steps } = job;
     const losses: number[] = [];
     let [start, end] = [0, 0];
     await lastValueFrom(
-      fromPull(batches(data, (WARM_UP + steps) * K)).pipe(
+      fromPull(batches(data, (warmUp + steps) * K)).pipe(
         stages(job),
-        tap(({ globalStep }) => globalStep === WARM_UP && (start = performance.now())),
+        tap(({ globalStep }) => globalStep === warmUp && (start = performance.now())),
         readback(READ_EVERY),
         tap(({ loss }) => {
           losses.push(loss);
@@ -226,14 +226,14 @@ export const contenders: Readonly<Record<string, Contender>> = {
   [COMPILED]: whole({ compile: true }),
 };
 
-async function timed(steps: number, step: (n: number) => tfTypes.Scalar, tf: TF): Promise<Run> {
+async function timed(warmUp: number, steps: number, step: (n: number) => tfTypes.Scalar, tf: TF): Promise<Run> {
   const losses: number[] = [];
   let held: tfTypes.Scalar[] = [];
   let start = 0;
-  for (let n = 0; n < WARM_UP + steps; n++) {
-    if (n === WARM_UP) start = performance.now();
+  for (let n = 0; n < warmUp + steps; n++) {
+    if (n === warmUp) start = performance.now();
     held.push(step(n));
-    if (held.length < READ_EVERY && n < WARM_UP + steps - 1) continue;
+    if (held.length < READ_EVERY && n < warmUp + steps - 1) continue;
     const packed = tf.stack(held);
     losses.push(...(await packed.data()));
     tf.dispose([packed, held]);

@@ -24,15 +24,8 @@ export interface HostBatch {
   readonly size: number;
 }
 
-/** Samples of a micro-batch, and optimizer steps of a round. */
-export const SIZES: Readonly<Record<BenchModel, { readonly microBatch: number; readonly steps: number }>> = {
-  tiny: { microBatch: 32, steps: 100 },
-  mlp: { microBatch: 32, steps: 15 },
-  deep: { microBatch: 32, steps: 25 },
-  cnn: { microBatch: 32, steps: 4 },
-  lstm: { microBatch: 32, steps: 6 },
-  gpt: { microBatch: 8, steps: 3 },
-};
+/** Samples of a micro-batch. */
+export const SIZES: Readonly<Record<BenchModel, number>> = { tiny: 32, mlp: 32, deep: 32, cnn: 32, lstm: 32, gpt: 8 };
 
 /** Builds a bench model that gives logits; seeded, so that every contender starts alike. */
 export function makeModel(library: typeof tf, kind: BenchModel): BenchNet {

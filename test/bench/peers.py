@@ -1,9 +1,9 @@
 """PyTorch by hand, PyTorch with torch.compile, and Lightning, driven by run.ts.
 
-    python peers.py FOLDER CPU_OR_CUDA K WARM_UP
+    python peers.py FOLDER CPU_OR_CUDA K
 
 FOLDER holds what exportModel.ts has written. It says {"about", "peers"} when it is ready, and then for each line
-{"model", "peer", "steps"} on stdin one line {"ms", "losses", "peerMs"} or {"error"} on stdout.
+{"model", "peer", "warmUp", "steps"} on stdin one line {"ms", "losses", "peerMs"} or {"error"} on stdout.
 """
 
 import json
@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from peer_models import MODELS, load
 
 FOLDER, DEVICE = sys.argv[1:3]
-K, WARM_UP = int(sys.argv[3]), int(sys.argv[4])
+K = int(sys.argv[3])
 READ_EVERY = 50
 torch.set_num_threads(os.cpu_count())
 
@@ -80,7 +80,7 @@ def sync():
         torch.cuda.synchronize()
 
 
-def by_hand(task, steps, compiled=False):
+def by_hand(task, warm_up, steps, compiled=False):
     net = task.start()
     loss_of = task.compiled if compiled else task.loss
     optimizer = adam(net)
@@ -98,10 +98,10 @@ def by_hand(task, steps, compiled=False):
             if step % READ_EVERY == READ_EVERY - 1:
                 loss.item()
 
-    run(0, WARM_UP)
+    run(0, warm_up)
     sync()
     start = time.perf_counter()
-    run(WARM_UP, WARM_UP + steps)
+    run(warm_up, warm_up + steps)
     sync()
     return (time.perf_counter() - start) * 1e3, losses
 
@@ -132,10 +132,11 @@ class Batches(torch.utils.data.IterableDataset):
 
 
 class Clock(pl.Callback):
-    start = None
+    def __init__(self, warm_up):
+        self.warm_up, self.start = warm_up, None
 
     def on_train_batch_end(self, trainer, *_):
-        if self.start is None and trainer.global_step == WARM_UP:
+        if self.start is None and trainer.global_step == self.warm_up:
             sync()
             self.start = time.perf_counter()
 
@@ -144,21 +145,21 @@ class Clock(pl.Callback):
         self.ms = (time.perf_counter() - self.start) * 1e3
 
 
-def with_lightning(task, steps):
-    clock, module = Clock(), Module(task)
+def with_lightning(task, warm_up, steps):
+    clock, module = Clock(warm_up), Module(task)
     with tempfile.TemporaryDirectory() as logs:
-        trainer = pl.Trainer(accelerator='gpu' if DEVICE == 'cuda' else 'cpu', devices=1, max_steps=WARM_UP + steps,
+        trainer = pl.Trainer(accelerator='gpu' if DEVICE == 'cuda' else 'cpu', devices=1, max_steps=warm_up + steps,
                              accumulate_grad_batches=K, logger=pl.loggers.CSVLogger(logs), log_every_n_steps=READ_EVERY,
                              enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
                              callbacks=[clock])
-        data = Batches(task, (WARM_UP + steps) * K)
+        data = Batches(task, (warm_up + steps) * K)
         trainer.fit(module, torch.utils.data.DataLoader(data, batch_size=None))
     return clock.ms, module.losses
 
 
 PEERS = {
     'PyTorch by hand': by_hand,
-    'PyTorch, torch.compile': lambda task, steps: by_hand(task, steps, compiled=True),
+    'PyTorch, torch.compile': lambda task, warm_up, steps: by_hand(task, warm_up, steps, compiled=True),
     'Lightning': with_lightning,
 }
 
@@ -177,7 +178,7 @@ for line in sys.stdin:
         if task is None or task.kind != job['model']:
             torch._dynamo.reset()  # compiles the next model as if it were the first
             task = Task(job['model'])
-        ms, losses = PEERS[job['peer']](task, job['steps'])
+        ms, losses = PEERS[job['peer']](task, job['warmUp'], job['steps'])
         losses = torch.stack(losses).view(-1, K).mean(1).tolist()
         answer({'ms': ms, 'losses': losses, 'peerMs': (time.process_time() - began) * 1e3})
     except Exception as error:

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { nativeFolder } from '../../src/engine/node/place.js';
-import { K, WARM_UP, type Run } from './contenders.js';
+import { K, type Run } from './contenders.js';
 import type { BenchModel } from './models.js';
 
 /** Where installPeers.ts puts Python's packages: `node_modules/.cache/gradstream/peers`. */
@@ -21,7 +21,7 @@ export interface Peers {
   readonly about: string;
   readonly names: readonly string[];
   /** Trains a model whose files are in the folder; rejects if the peer cannot. */
-  run(kind: BenchModel, peer: string, steps: number): Promise<Run>;
+  run(kind: BenchModel, peer: string, warmUp: number, steps: number): Promise<Run>;
   close(): void;
 }
 
@@ -31,7 +31,7 @@ type Answer = Run & { readonly error?: string };
 export async function openPeers(folder: string, device: 'cpu' | 'cuda'): Promise<Peers> {
   const python = existsSync(VENV_PYTHON) ? VENV_PYTHON : 'python3';
   const script = fileURLToPath(new URL('peers.py', import.meta.url));
-  const child = spawn(python, [script, folder, device, String(K), String(WARM_UP)], {
+  const child = spawn(python, [script, folder, device, String(K)], {
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
   });
   let said = '';
@@ -47,8 +47,8 @@ export async function openPeers(folder: string, device: 'cpu' | 'cuda'): Promise
   return {
     about: ready?.about ?? `without PyTorch and Lightning (${why}); npm run bench:peers installs them`,
     names: ready?.peers ?? [],
-    run: async (model, peer, steps) => {
-      child.stdin.write(`${JSON.stringify({ model, peer, steps })}\n`);
+    run: async (model, peer, warmUp, steps) => {
+      child.stdin.write(`${JSON.stringify({ model, peer, warmUp, steps })}\n`);
       const answer = await next<Answer>();
       if (!answer) throw new Error(`bench: peers.py has ended: ${said}`);
       if (answer.error) throw new Error(answer.error);

@@ -2,6 +2,7 @@
 //
 // First every contender takes the same 12 steps from the same weights, and its losses must be those of the loop by hand: so the same work is timed.
 // Then every round times each contender once, in turn, so that a machine that slows down slows all of them; a ratio is the median of the rounds' ratios.
+// A contender takes as many steps as last about a second, after a third as many to get warm: compilers of JavaScript need hundreds of them.
 // With 0 rounds only the losses are compared. PyTorch and Lightning take their turns in a Python process, if `npm run bench:peers` has installed them.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -10,7 +11,7 @@ import { join } from 'node:path';
 import { engine, type Engine, type EngineName } from '../../src/engine/engine.js';
 import { drawResults } from './chart.js';
 import { checkpointCost } from './checkpoint.js';
-import { AS_SHIPPED, BY_HAND, COMPILED, contenders, FIT, K, WARM_UP, type Run } from './contenders.js';
+import { AS_SHIPPED, BY_HAND, COMPILED, contenders, FIT, K, type Run } from './contenders.js';
 import { exportModel } from './exportModel.js';
 import { useWasmKernels, wasmKernels } from './kernels.js';
 import { eventRate, flatHeap, peakMemory } from './memory.js';
@@ -21,6 +22,9 @@ import { markdown, rowsOf, shown, TOLERANCE, type Row } from './report.js';
 
 /** Steps whose losses are compared: later, Adam makes steps of what is only rounding in a conv net's smallest gradients. */
 const CHECKED = 12;
+/** How long a timed run is to last, in milliseconds, and how many steps it has at least. */
+const TIMED_MS = 1000;
+const LEAST = 3;
 /** Batches that come again and again. */
 const BATCHES = 32;
 /** What TensorFlow.js's own kernels for wasm can train. */
@@ -103,18 +107,18 @@ async function measureMemory(): Promise<Record<string, number>> {
 
 /** Checks and times every contender on one model. */
 async function measure(kind: BenchModel, { name, tf }: Engine): Promise<Row[]> {
-  const { microBatch, steps } = SIZES[kind];
+  const microBatch = SIZES[kind];
   const data = makeBatches(kind, BATCHES, microBatch);
   const first = makeModel(tf, kind);
   await exportModel(folder, kind, first, data);
   const hasFit = 'fit' in first;
   first.dispose();
 
-  const run = async (contender: string, steps: number, check: boolean): Promise<Run> => {
-    if (peers.names.includes(contender)) return peers.run(kind, contender, steps);
+  const run = async (contender: string, warmUp: number, steps: number, check = false): Promise<Run> => {
+    if (peers.names.includes(contender)) return peers.run(kind, contender, warmUp, steps);
     if (name === 'wasm') await useWasmKernels(contender === AS_SHIPPED ? shipped : own);
     const model = makeModel(tf, kind);
-    const result = await contenders[contender]!({ tf, kind, model, data, steps, check });
+    const result = await contenders[contender]!({ tf, kind, model, data, warmUp, steps, check });
     model.dispose();
     return result;
   };
@@ -126,9 +130,12 @@ async function measure(kind: BenchModel, { name, tf }: Engine): Promise<Row[]> {
   };
 
   const losses = new Map<string, readonly number[]>();
+  const steps = new Map<string, number>();
   for (const contender of [...Object.keys(contenders).filter(runsHere), ...peers.names]) {
     try {
-      losses.set(contender, (await run(contender, CHECKED - WARM_UP, true)).losses);
+      const checked = await run(contender, LEAST, CHECKED - LEAST, true);
+      losses.set(contender, checked.losses);
+      steps.set(contender, Math.max(LEAST, Math.round((TIMED_MS * (CHECKED - LEAST)) / checked.ms)));
     } catch (error) {
       if (!peers.names.includes(contender)) throw error;
       console.log(`${kind} without ${contender}: ${(error as Error).message.split('\n')[0]}`);
@@ -137,8 +144,9 @@ async function measure(kind: BenchModel, { name, tf }: Engine): Promise<Row[]> {
   const times = new Map([...losses.keys()].map((contender) => [contender, [] as number[]]));
   for (let round = 0; round < Number(rounds); round++) {
     for (const [contender, ms] of times) {
-      const timed = await quietest(() => run(contender, steps, false));
-      ms.push(timed.ms / (steps * K));
+      const count = steps.get(contender)!;
+      const timed = await quietest(() => run(contender, Math.max(LEAST, Math.round(count / 3)), count));
+      ms.push(timed.ms / (count * K));
       shares.push(timed.others);
     }
   }

@@ -103,6 +103,35 @@ describe('blobStore', () => {
     await expect(store.load('a')).rejects.toThrow('it has none');
   });
 
+  it('reads no file that is larger than it should be', async () => {
+    const kept = new Map<string, Uint8Array>();
+    const read: string[] = [];
+    const blobs = blobsIn(kept);
+    const store = blobStore('blobs', { ...blobs, read: (key) => (read.push(key), blobs.read(key)) });
+    await store.save('a', files(1));
+    kept.set(
+      [...kept.keys()].find((each) => each.endsWith('a.bin'))!,
+      new Uint8Array(1000),
+    );
+    await expect(store.load('a')).rejects.toThrow('must have 2 bytes in a.bin, it has 1000');
+    expect(read.filter((key) => key.endsWith('a.bin'))).toStrictEqual([]);
+  });
+
+  it.each<[string, (index: { generation: string; files: [string, number][] }) => object]>([
+    ['lists a file twice', ({ files, ...rest }) => ({ ...rest, files: [...files, files[0]] })],
+    ['leads elsewhere by its generation', (index) => ({ ...index, generation: '../../b' })],
+    ['leads elsewhere by a file', (index) => ({ ...index, files: [['../a.bin', 2]] })],
+    ['has a file of less than nothing', (index) => ({ ...index, files: [['a.bin', -1]] })],
+    ['has a file of half a byte', (index) => ({ ...index, files: [['a.bin', 0.5]] })],
+  ])('takes an index for none that %s', async (_, forged) => {
+    const kept = new Map<string, Uint8Array>();
+    const store = blobStore('blobs', blobsIn(kept));
+    await store.save('a', files(1));
+    const index = JSON.parse(new TextDecoder().decode(kept.get('a.checkpoint.json'))) as never;
+    kept.set('a.checkpoint.json', new TextEncoder().encode(JSON.stringify(forged(index))));
+    await expect(store.load('a')).rejects.toThrow("blobs: there must be a checkpoint 'a'");
+  });
+
   it('takes an index that cannot be read for none, and saves over it', async () => {
     const kept = new Map<string, Uint8Array>();
     const store = blobStore('blobs', blobsIn(kept));
@@ -112,6 +141,12 @@ describe('blobStore', () => {
     await store.save('a', files(2));
     expect(await store.load('a')).toStrictEqual(files(2));
     expect(kept.size).toBe(4);
+  });
+
+  it.each(['-a', '_a', '0.b-c_d'])('gives back a file called %s', async (file) => {
+    const store = blobStore('blobs', blobsIn(new Map()));
+    await store.save('a', { [file]: Uint8Array.of(7) });
+    expect(await store.load('a')).toStrictEqual({ [file]: Uint8Array.of(7) });
   });
 
   it('never touches what is not its own', async () => {

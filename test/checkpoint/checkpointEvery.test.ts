@@ -18,11 +18,12 @@ import { describe, expect, it, vi } from 'vitest';
 
 import { readback } from '../../operators/readback.js';
 import { trainStep } from '../../operators/trainStep.js';
+import { best as bestOf } from '../../src/checkpoint/best.js';
 import { checkpointEvery } from '../../src/checkpoint/checkpointEvery.js';
 import { latest } from '../../src/checkpoint/latest.js';
 import { memoryStore } from '../../src/checkpoint/memoryStore.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
-import { ArgumentError, StaleStepError } from '../../src/core/errors.js';
+import { ArgumentError, CheckpointError, StaleStepError } from '../../src/core/errors.js';
 import { takesPart } from '../../src/core/runState.js';
 import type { CheckpointEvent, TrainingEvent } from '../../src/core/events.js';
 import { fromPull } from '../../src/core/fromPull.js';
@@ -255,6 +256,31 @@ describe('checkpointEvery', () => {
         [6, 'steps', false],
       ]);
       expect(stepsOf(await store.list())).toStrictEqual([5, 6]);
+    });
+
+    it('is what best() gives, whatever came later', async () => {
+      const store = memoryStore();
+      expect(await bestOf(store)).toBeUndefined();
+      const losses = [5, 3, 4, NaN, 2, 6];
+      const stage = pipe(
+        judged(losses),
+        checkpointEvery<TrainingEvent>(2, store, { ...ALL, keep: 1, best }),
+        checkpointEvery<TrainingEvent>(100, memoryStore(), { ...ALL, best: { metric: 'loss', mode: 'min' } }),
+      );
+      await trained(stage, { epochs: 2 });
+      expect(await bestOf(store, { metric: 'validation.loss' })).toMatchObject({ globalStep: 5 });
+      await expect(bestOf(store)).rejects.toThrow('by one metric (checkpointEvery\'s best), this one has by validation.loss, loss'); // prettier-ignore
+      await expect(bestOf(store, { metric: 'accuracy' })).rejects.toThrow(CheckpointError);
+      await store.remove((await store.list())[0]!);
+      await expect(bestOf(store, { metric: 'validation.loss' })).rejects.toThrow(
+        'must hold the checkpoint of global step 5',
+      );
+    });
+
+    it('is no checkpoint of a run that has kept none', async () => {
+      const store = memoryStore();
+      await trained(checkpointEvery(2, store, ALL), { epochs: 2 });
+      await expect(bestOf(store)).rejects.toThrow('this one has by none');
     });
 
     it('may be the most of a metric of steps', async () => {

@@ -64,6 +64,10 @@ const folder = (): string => mkdtempSync(join(place, 'run-'));
 const eventsIn = (run: string): TrainingEvent[] =>
   readFileSync(join(run, 'events.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as TrainingEvent); // prettier-ignore
 const stepsIn = (run: string): TrainingEvent[] => eventsIn(run).filter(({ type }) => type === 'step');
+/** What the sink for files has recorded, without checkpoints: when they are made is a matter of time. */
+const recordedIn = (run: string): string[] =>
+  readFileSync(join(run, 'recorded.jsonl'), 'utf8').split('\n').filter((line) => !line.startsWith('{"type":"checkpoint"')); // prettier-ignore
+const tableIn = (run: string): string => readFileSync(join(run, 'steps.csv'), 'utf8');
 const weightsIn = (run: string): unknown => JSON.parse(readFileSync(join(run, 'weights.json'), 'utf8'));
 
 /** A run that nobody disturbs. */
@@ -101,6 +105,8 @@ describe('a process that trains and saves', () => {
       const expected = stepsIn(whole);
       for (const event of stepsIn(run)) expect(event).toStrictEqual(expected[event.globalStep - 1]);
       expect(new Set(stepsIn(run).map(({ globalStep }) => globalStep)).size).toBe(STEPS);
+      expect(recordedIn(run)).toStrictEqual(recordedIn(whole));
+      expect(tableIn(run)).toBe(tableIn(whole));
       // What a kill in mid-save has left is gone.
       expect(readdirSync(join(run, 'checkpoints'))).toHaveLength(2);
       if (KILLS >= 50) expect(unfinished, 'kills in mid-save').toBeGreaterThan(0);

@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import { of } from 'rxjs';
 
+import { tee } from '../../operators/tee.js';
 import { checkpointEvery, type CheckpointOptions } from '../../src/checkpoint/checkpointEvery.js';
 import { fileStore } from '../../src/checkpoint/fileStore.js';
 import { fromSignals } from '../../src/checkpoint/fromSignals.js';
@@ -19,6 +20,8 @@ import { seededDraws } from '../../src/engine/seededDraws.js';
 import { mse } from '../../src/losses/mse.js';
 import { adam } from '../../src/optim/adam.js';
 import { cosine } from '../../src/optim/schedules.js';
+import { csvFile } from '../../src/sinks/csvFile.js';
+import { jsonlFile } from '../../src/sinks/jsonlFile.js';
 import { train } from '../../src/trainer/train.js';
 
 /** What the process is told to do. */
@@ -73,7 +76,11 @@ train(model as never, (epoch) => data.pipe(shuffle({ seed: 1, epoch }), batch(3)
   from,
   until: signal$,
 })
-  .pipe(checkpointEvery(every, store, { keep: 2, whenBusy, on: signal$ }))
+  .pipe(
+    checkpointEvery(every, store, { keep: 2, whenBusy, on: signal$ }),
+    tee(jsonlFile(join(folder, 'recorded.jsonl'))),
+    tee(csvFile(join(folder, 'steps.csv'))),
+  )
   .subscribe({
     next: (event) => {
       appendFileSync(join(folder, 'events.jsonl'), `${JSON.stringify(event)}\n`);

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -6,6 +15,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileStore } from '../../src/checkpoint/fileStore.js';
 import { memoryStore } from '../../src/checkpoint/memoryStore.js';
 import type { Files } from '../../src/checkpoint/store.js';
+import { CheckpointError } from '../../src/core/errors.js';
 import { StoreError } from '../../src/checkpoint/storeError.js';
 import { expectToGoOnFrom } from './goesOn.js';
 import type { Place } from './storeCases.js';
@@ -44,6 +54,27 @@ describe('fileStore', () => {
     await fileStore(place).save('0001', files(1));
     expect(readdirSync(place, { recursive: true, encoding: 'utf8' }).sort()).toStrictEqual(['0001', '0001/a.bin', '0001/b.json']); // prettier-ignore
     expect([...readFileSync(join(place, '0001/a.bin'))]).toStrictEqual([1, 2, 3]);
+  });
+
+  it.each<[string, (at: string) => void]>([
+    ['a link to a file elsewhere', (at) => symlinkSync('/dev/zero', at)],
+    ['a folder', (at) => mkdirSync(at)],
+  ])('refuses a checkpoint that holds %s', async (_, put) => {
+    const place = folder();
+    const store = fileStore(place);
+    await store.save('0001', files(1));
+    put(join(place, '0001', 'more'));
+    const refused = expect(store.load('0001')).rejects;
+    await refused.toThrow(CheckpointError);
+    await expect(store.load('0001')).rejects.toThrow('must hold files only, 0001/more is none');
+  });
+
+  it('takes a link to a folder elsewhere for no checkpoint', async () => {
+    const [place, elsewhere] = [folder(), folder()];
+    await fileStore(elsewhere).save('0001', files(1));
+    symlinkSync(join(elsewhere, '0001'), join(place, '0001'));
+    expect(await fileStore(place).list()).toStrictEqual([]);
+    await expect(fileStore(place).load('0001')).rejects.toThrow("there must be a checkpoint '0001'");
   });
 
   it('lists no checkpoint that a killed process has left unfinished, and clears it away', async () => {

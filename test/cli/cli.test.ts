@@ -30,7 +30,7 @@ describe('gradstream doctor', () => {
   it('refuses an engine that it does not know', () => {
     const { stderr, status } = gradstream(['doctor', 'tpu']);
     expect(stderr).toContain("'tpu' is invalid");
-    expect(status).toBe(1);
+    expect(status).toBe(2);
   });
 });
 

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import {
   concatMap,
   delay,
-  EMPTY,
   ignoreElements,
   lastValueFrom,
   of,
@@ -26,7 +25,7 @@ import { logEvery } from '../../operators/logEvery.js';
 import { optimizerStep } from '../../operators/optimizerStep.js';
 import { readback } from '../../operators/readback.js';
 import { skipNonFinite } from '../../operators/skipNonFinite.js';
-import { tee, type Sink } from '../../operators/tee.js';
+import { tee, type Sink, type TeeOptions } from '../../operators/tee.js';
 import { throughput } from '../../operators/throughput.js';
 import { validateEvery } from '../../operators/validateEvery.js';
 import type { Batch } from '../../src/core/batch.js';
@@ -168,28 +167,35 @@ describe('C8: no tensor survives a run, however it ends', () => {
 });
 
 describe('C9: sinks never change a run', () => {
-  it('weights are bit-equal without sinks and with five slow ones', async () => {
-    const weights = async (sinks: Sink<TrainingEvent>[]) => {
-      const own = line();
-      await all(
-        sinks.reduce(
-          (run$, sink) => run$.pipe(tee(sink)),
-          train(own, batchesOf([2, 1, 2, 1, 1]), { ...options, epochs: 2 }),
-        ),
-      );
-      const read = own.read();
-      own.dispose();
-      return read;
-    };
-    let took = 0;
-    const slow = (ms: number): Sink<TrainingEvent> => ({
-      next: () => of((took += 1)).pipe(delay(ms), ignoreElements()),
-      complete: () => EMPTY,
-    });
+  const weights = async (sinks: Sink<TrainingEvent>[], whenBusy: NonNullable<TeeOptions['whenBusy']>) => {
+    const own = line();
+    await all(
+      sinks.reduce(
+        (run$, sink) => run$.pipe(tee(sink, { whenBusy })),
+        train(own, batchesOf([2, 1, 2, 1, 1]), { ...options, epochs: 2 }),
+      ),
+    );
+    const read = own.read();
+    own.dispose();
+    return read;
+  };
 
-    expect(await weights([slow(0), slow(1), slow(2), slow(0), slow(1)])).toStrictEqual(await weights([]));
-    expect(took).toBe(5 * 7);
-  });
+  it.each<[NonNullable<TeeOptions['whenBusy']>]>([['wait'], ['drop'], ['latest'], [{ buffer: 2 }]])(
+    'weights are bit-equal without sinks and with five slow ones (%j)',
+    async (whenBusy) => {
+      let [took, dropped, ended] = [0, 0, 0];
+      const slow = (ms: number): Sink<TrainingEvent> => ({
+        next: () => of((took += 1)).pipe(delay(ms), ignoreElements()),
+        dropped: (count) => void (dropped += count),
+        complete: () => of((ended += 1)),
+      });
+
+      const sinks = [slow(0), slow(1), slow(20), slow(0), slow(1)];
+      expect(await weights(sinks, whenBusy)).toStrictEqual(await weights([], whenBusy));
+      expect([took + dropped, ended]).toStrictEqual([5 * 7, 5]);
+      expect(dropped > 0).toBe(whenBusy !== 'wait');
+    },
+  );
 });
 
 describe('C12: the same seed gives the same run', () => {

@@ -303,6 +303,77 @@ describe('fromPull', () => {
     });
   });
 
+  describe('in a run that goes on', () => {
+    /** Passes over three batches of tensors; all that were made. */
+    const tensorBatches = () => {
+      const made: tf.Tensor[] = [];
+      const item = (n: number) => ({ n, xs: made[made.push(tf.scalar(n)) - 1]! });
+      return { made, item, source: () => [1, 2, 3].map(item), left: () => made.filter((each) => !each.isDisposed) };
+    };
+    const from = (given: number, pass = 1): Checkpoint => ({
+      ...{ globalStep: 0, microStep: given, epoch: pass },
+      stages: { source: { data: { pass, given } } },
+    });
+
+    it.each([
+      [1, ['2', '3', 'end', '1', '2', '3', 'over']],
+      [3, ['3 again', 'end', 'end', '1', '2', '3', 'over']],
+    ])(
+      'shows the last batch again if its epoch may have been left without a word: after %d of 3',
+      async (given, expected) => {
+        const { source, left } = tensorBatches();
+        const said: string[] = [];
+        await lastValueFrom(
+          fromPull(source, { epochs: 2, from: from(given) }).pipe(
+            waitMap(async (item, index) => {
+              const run = item[RUN]!;
+              if (index === 0) run.epochEnd$!.subscribe(() => said.push(run.ended!() ?? 'end'));
+              await sleep(2);
+              said.push(`${item.n}${run.isRepeat!() ? ' again' : ''}`);
+              item.xs.dispose();
+              return item;
+            }),
+          ),
+        );
+        expect(said).toStrictEqual(expected);
+        expect(left()).toStrictEqual([]);
+      },
+    );
+
+    it('frees what it has passed over if it is unsubscribed before it can tell, also if it comes later', async () => {
+      const { item, made, left } = tensorBatches();
+      async function* hanging() {
+        yield item(1);
+        await new Promise(() => undefined);
+      }
+      async function* slow() {
+        await sleep(5);
+        yield item(1);
+      }
+      for (const source of [hanging, slow]) {
+        const run = fromPull(source, { from: from(1) }).subscribe();
+        await sleep(2);
+        run.unsubscribe();
+        await sleep(8);
+      }
+      expect(made).toHaveLength(2);
+      expect(left()).toStrictEqual([]);
+    });
+
+    it('frees what comes after it has been stopped', async () => {
+      const { item, made, left } = tensorBatches();
+      async function* slow() {
+        await sleep(5);
+        yield item(1);
+      }
+      const stopped$ = fromPull(slow, { until: timer(1) });
+      expect(await lastValueFrom(stopped$, { defaultValue: 'none' })).toBe('none');
+      await sleep(10);
+      expect(made).toHaveLength(1);
+      expect(left()).toStrictEqual([]);
+    });
+  });
+
   it('disposes batches that were pulled and not emitted', async () => {
     const made: tf.Tensor[] = [];
     function* source() {

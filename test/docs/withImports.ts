@@ -13,6 +13,10 @@ const ENTRIES = {
   'gradstream/checkpoint/node': 'src/checkpoint/node.ts',
   'gradstream/checkpoint/s3': 'src/checkpoint/s3.ts',
   'gradstream/sinks': 'src/sinks/index.ts',
+  'gradstream/sinks/node': 'src/sinks/node.ts',
+  'gradstream/sinks/prometheus': 'src/sinks/prometheus.ts',
+  'gradstream/sinks/tensorboard': 'src/sinks/tensorBoard.ts',
+  'gradstream/dashboard': 'src/dashboard/index.ts',
 };
 
 /** A code block with an import for every name of the library, RxJS or (on the data side) IxJS that it uses and does not import or declare itself. */
@@ -51,7 +55,8 @@ function exportsOf(root: string, at: string): [string, string[]][] {
         .filter(Boolean)
         .map((name) => `${type}${name}`),
     );
-    return [module, names];
+    const declared = [...text.matchAll(/export function (\w+)/g)].map(([, name]) => name!);
+    return [module, [...names, ...declared]];
   });
   const isData = at.startsWith('src/data');
   return [

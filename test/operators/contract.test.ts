@@ -29,6 +29,16 @@ const squaredError = (labels: tf.Tensor, predictions: tf.Tensor) => tf.square(tf
 const boom = () => {
   throw new Error('user function');
 };
+/** The n-th forward pass, not computed yet. */
+const pass = (n: number) => ({
+  batch: batch(n),
+  model,
+  weights,
+  loss: squaredError,
+  metrics: {},
+  reducers: {},
+  globalStep: () => 0,
+});
 
 interface Case {
   readonly operator: () => OperatorFunction<never, unknown>;
@@ -54,43 +64,24 @@ const cases: Record<string, Case> = {
   forward: { operator: () => operators.forward(model, squaredError), value: batch },
   backward: {
     operator: () => operators.backward(),
-    value: (n) => ({
-      batch: batch(n),
-      model,
-      weights,
-      loss: squaredError,
-      metrics: {},
-      reducers: {},
-      globalStep: () => 0,
-    }),
+    value: pass,
     throwing: () => operators.backward(),
-    throwingValue: () => ({
-      batch: batch(0),
-      model,
-      weights,
-      loss: boom,
-      metrics: {},
-      reducers: {},
-      globalStep: () => 0,
-    }),
+    throwingValue: () => ({ ...pass(0), loss: boom }),
   },
   retryWithSmallerBatches: {
     operator: () => operators.retryWithSmallerBatches(),
-    value: (n) => ({
-      batch: batch(n),
-      model,
-      weights,
-      loss: squaredError,
-      metrics: {},
-      reducers: {},
-      globalStep: () => 0,
-    }),
+    value: pass,
   },
   accumulate: {
     operator: () => operators.accumulate(2),
     value: () => microStep(),
     needs: 2,
     throwing: () => operators.accumulate(boom),
+  },
+  gradientHistograms: {
+    operator: () => operators.gradientHistograms(2),
+    value: (n) => gradientStep({ globalStep: n }),
+    throwing: () => operators.gradientHistograms(boom),
   },
   skipNonFinite: { operator: () => operators.skipNonFinite(), value: () => gradientStep() },
   clipByGlobalNorm: {
@@ -125,6 +116,11 @@ const cases: Record<string, Case> = {
     operator: () => operators.validateEvery(1000, NEVER),
     value: (n) => stepResult({ globalStep: n + 1 }),
     throwing: () => operators.validateEvery(boom, NEVER),
+  },
+  weightHistograms: {
+    operator: () => operators.weightHistograms(1000),
+    value: (n) => stepResult({ weights, globalStep: n + 1 }),
+    throwing: () => operators.weightHistograms(boom),
   },
   averageWeights: {
     operator: () => operators.averageWeights({ decay: 0.5 }),

@@ -1,12 +1,9 @@
-import { EMPTY, from, NEVER, of, Subject, throwError, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { changes } from '../../operators/changes.js';
 import { logEvery } from '../../operators/logEvery.js';
-import { tee } from '../../operators/tee.js';
 import { throughput } from '../../operators/throughput.js';
 import { ArgumentError } from '../../src/core/errors.js';
-import { SinkError } from '../../src/core/sinkError.js';
 import type { TrainingEvent } from '../../src/core/events.js';
 import { stepEvent, validationEvent } from '../../src/testing/steps.js';
 import { marbles } from '../support/marbles.js';
@@ -80,95 +77,5 @@ describe('throughput', () => {
 
   it('rejects a look back over no steps', () => {
     expect(() => throughput(0)).toThrow(ArgumentError);
-  });
-});
-
-describe('tee', () => {
-  it('gives every event to the sink and passes it on, and ends after the sink has', () => {
-    const log: unknown[] = [];
-    from([events[1], events[2]])
-      .pipe(
-        tee({
-          next: ({ globalStep }) => void log.push(`sink ${globalStep}`),
-          complete: () => of(1).pipe(() => (log.push('closing'), EMPTY)),
-        }),
-      )
-      .subscribe({ next: ({ globalStep }) => log.push(globalStep), complete: () => log.push('done') });
-
-    expect(log).toStrictEqual(['sink 1', 1, 'sink 2', 2, 'closing', 'done']);
-  });
-
-  it(
-    'lets an event go on once the sink is through with it',
-    marbles((m) => {
-      const source = m.cold('  12---|', events);
-      const expected = m.cold('--1-2|', events);
-
-      m.expect(source.pipe(tee(() => timer(2)))).toBeObservable(expected);
-    }),
-  );
-
-  it('tells the sink of an error, and ends the run with what a sink throws', () => {
-    const told: unknown[] = [];
-    throwError(() => 'broken')
-      .pipe(tee({ next: () => undefined, error: (e) => told.push(e) }))
-      .subscribe({ error: () => undefined });
-    const source = new Subject<TrainingEvent>();
-    let error: unknown;
-    source.pipe(tee(() => throwError(() => 'disk full'))).subscribe({ error: (e) => (error = e) });
-    source.next(events[1]);
-
-    expect(told).toStrictEqual(['broken']);
-    expect(error).toBeInstanceOf(SinkError);
-    expect(error).toMatchObject({
-      cause: 'disk full',
-      message: 'tee: the sink must take the step event of global step 1, it failed: disk full',
-    });
-  });
-
-  it(
-    'ends the run when the sink takes longer than it may, for an event or for the end',
-    marbles((m) => {
-      const late = (what: string) =>
-        new SinkError(`tee: the sink must take ${what}, it failed: it took longer than 3 ms`);
-      const source = m.cold('  1------|', events);
-      const expected = m.cold('---#    ', {}, late('the step event of global step 1'));
-      const other = m.cold('   1-|', events);
-      const closing = m.cold(' 1----#', events, late('the end'));
-      const intime = m.cold('  1--|', events);
-      const fine = m.cold('    --1|', events);
-
-      m.expect(source.pipe(tee(() => NEVER, { timeoutMs: 3 }))).toBeObservable(expected);
-      m.expect(other.pipe(tee({ next: () => undefined, complete: () => NEVER }, { timeoutMs: 3 }))).toBeObservable(
-        closing,
-      );
-      m.expect(intime.pipe(tee(() => timer(2), { timeoutMs: 3 }))).toBeObservable(fine);
-    }),
-  );
-
-  it('keeps the error of the run beside that of a sink which fails on hearing of it', () => {
-    let error: unknown;
-    throwError(() => new Error('broken'))
-      .pipe(
-        tee({
-          next: () => undefined,
-          error: () => {
-            throw new Error('deaf');
-          },
-        }),
-      ) // prettier-ignore
-      .subscribe({ error: (e) => (error = e) });
-
-    expect(error).toBeInstanceOf(AggregateError);
-    expect((error as AggregateError).errors.map(String)).toStrictEqual([
-      'Error: broken',
-      'SinkError: tee: the sink must take the error of the run, it failed: deaf',
-    ]);
-  });
-
-  it('rejects what is no sink', () => {
-    expect(() => tee({} as never)).toThrow(ArgumentError);
-    expect(() => tee(undefined as never)).toThrow(ArgumentError);
-    expect(() => tee(() => undefined, { timeoutMs: 0 })).toThrow(ArgumentError);
   });
 });

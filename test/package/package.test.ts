@@ -17,22 +17,27 @@ const operators = readdirSync(join(root, 'operators')).flatMap((file) => /^(\w+)
 /** An empty folder into which the tarball was installed, as a user would. */
 let folder: string;
 let packed: string[];
+let tarballName: string;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gradstream-'));
   const [tarball] = JSON.parse(run(`npm pack --json --pack-destination "${folder}"`, root)) as [
     { filename: string; files: { path: string }[] },
   ];
+  tarballName = tarball.filename;
   packed = tarball.files.map(({ path }) => path);
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-  run(`npm install --prefer-offline --no-audit --no-fund ./${tarball.filename}`);
+  // With the optional peers that an entry cannot be loaded without.
+  run(`npm install --prefer-offline --no-audit --no-fund ./${tarball.filename} prom-client@^15`);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the package', () => {
   it('holds the build and its papers, nothing else', () => {
-    const papers = packed.filter((path) => !/^dist[/](operators|src)[/].+[.](js|d[.]ts)$/.test(path));
+    const papers = packed.filter(
+      (path) => !/^dist[/]((operators|src)[/].+[.](js|d[.]ts)|chunks[/].+[.]js)$/.test(path),
+    );
 
     expect(papers.sort()).toStrictEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
   });
@@ -69,6 +74,25 @@ describe('the package', () => {
   });
 });
 
+describe('gradstream init', () => {
+  it('writes a project that trains, and passes its test', () => {
+    const project = join(folder, 'spirals');
+    run('node_modules/.bin/gradstream init spirals');
+    const path = join(project, 'package.json');
+    const written = JSON.parse(readFileSync(path, 'utf8')) as { dependencies: Record<string, string> };
+    expect(written.dependencies['gradstream']).toBe(`^${manifest.version}`);
+    written.dependencies['gradstream'] = `file:../${tarballName}`;
+    writeFileSync(path, JSON.stringify(written));
+    run('npm install --prefer-offline --no-audit --no-fund', project);
+
+    expect(run('npm run --silent train', project)).toMatch(/^run +runs[/]gradstream\nsteps +600, /);
+    const [, accuracy] = /accuracy ([\d.]+)/.exec(run('npm run --silent evaluate', project))!;
+    expect(Number(accuracy)).toBeGreaterThan(0.9);
+    expect(run('npm test', project)).toMatch(/# pass 1|pass 1/);
+    expect(() => run('node_modules/.bin/gradstream init spirals')).toThrow(/nothing was written/);
+  }, 300_000);
+});
+
 describe('gradstream/operators', () => {
   it('loads no engine', () => {
     const coverage = join(folder, 'coverage'); // Node writes there which scripts it has loaded
@@ -81,29 +105,19 @@ describe('gradstream/operators', () => {
     expect([...new Set(loaded)].filter(Boolean).sort()).toStrictEqual(['gradstream', 'rxjs']);
   });
 
-  it('takes at most twice as long to import as rxjs alone', () => {
-    const runs = Array.from({ length: 9 }, () => {
+  it('takes at most 150 ms to import, rxjs and all', () => {
+    const times = Array.from({ length: 9 }, () => {
       const printed = node(`
-        const took = async (load) => {
-          const [cpu, clock] = [process.cpuUsage(), performance.now()];
-          await load();
-          const { user, system } = process.cpuUsage(cpu);
-          return { clock: performance.now() - clock, cpu: (user + system) / 1000 };
-        };
-        const [rxjs, rest] = [await took(() => import('rxjs')), await took(() => import('gradstream/operators'))];
-        console.log(JSON.stringify({ clock: rxjs.clock + rest.clock, cpu: rxjs.cpu + rest.cpu, rxjs: rxjs.cpu }));
+        const before = process.cpuUsage();
+        await import('gradstream/operators');
+        const { user, system } = process.cpuUsage(before);
+        console.log((user + system) / 1000);
       `);
-      return JSON.parse(printed) as { clock: number; cpu: number; rxjs: number };
-    });
-    const of = (what: 'clock' | 'cpu' | 'rxjs'): number[] => runs.map((run) => run[what]).sort((a, b) => a - b);
-    const ms = (times: number[]): string => `${times[4]!.toFixed()} (${times[0]!.toFixed()} to ${times[8]!.toFixed()})`;
-    const [clock, cpu, rxjs] = [of('clock'), of('cpu'), of('rxjs')];
-    console.log(
-      `import 'gradstream/operators', ms, median of 9 processes: clock ${ms(clock)}, processor ${ms(cpu)}, of it rxjs ${ms(rxjs)}`,
-    );
+      return Number(printed);
+    }).sort((a, b) => a - b);
+    console.log(`import 'gradstream/operators', ms of processor: ${times.map((ms) => ms.toFixed()).join(', ')}`);
 
-    // The goal is 150 ms, which this does not say: on the machine it was last measured on, rxjs alone took 101 of 155 (RESULTS.md).
-    expect(cpu[0]! / rxjs[0]!).toBeLessThanOrEqual(2);
+    expect(times[0]).toBeLessThanOrEqual(150); // the least: other work on the machine only adds to it
   });
 });
 

@@ -135,6 +135,10 @@ describe('replay', () => {
     expect(seen).toHaveLength(1);
   });
 
+  it('errors on a last line that is no event, if it was not cut off', async () => {
+    await expect(all(replay([`${eventLine(stepEvent(1))}\n[1]`]))).rejects.toThrow('line 2 is not: type: ');
+  });
+
   it('errors on a text without an event', async () => {
     await expect(all(replay(['\n']))).rejects.toThrow('replay: the text must hold an event, received none');
   });

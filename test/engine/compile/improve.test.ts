@@ -82,6 +82,11 @@ describe.skipIf(absent)(`improve ${INSTALLED}`, () => {
       pass([[3]], (xs, b) => tf.add(xs, b!), { inputs: [2, 4, 4, 3] }),
       { BiasAdd: 1, Add: 0, BiasAddGrad: 1, Sum: 0 },
     ],
+    [
+      'a bias of many rows',
+      pass([[3]], (xs, b) => tf.add(xs, b!), { inputs: [304, 3] }),
+      { BiasAdd: 1, BiasAddGrad: 2, Sum: 0 },
+    ],
     ['relu', pass(full, (xs, w) => tf.relu(scaled(xs, w!))), { Relu: 1, ReluGrad: 1, ...STEP }],
     [
       'relu of what is used beside it',
@@ -174,8 +179,13 @@ describe.skipIf(absent)(`improve ${INSTALLED}`, () => {
     ],
     ['a sum with a number', pass([[]], (xs, w) => tf.add(xs, w!)), { BiasAdd: 0, Add: 1, BiasAddGrad: 0, Sum: 1 }],
     [
-      'a sum over more rows than are added up one by one',
+      'a sum over many rows that do not go into eight parts',
       pass([[3]], (xs, b) => tf.add(xs, b!), { inputs: [300, 3] }),
+      { BiasAdd: 1, BiasAddGrad: 0, Sum: 1 },
+    ],
+    [
+      'a sum over more rows than two rounds can add up',
+      pass([[3]], (xs, b) => tf.add(xs, b!), { inputs: [2056, 3] }),
       { BiasAdd: 1, BiasAddGrad: 0, Sum: 1 },
     ],
     [

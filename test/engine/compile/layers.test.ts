@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { lastValueFrom, tap, toArray } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { gpt } from '../../../examples/gptModel.js';
 import { resnet } from '../../../examples/resnetModel.js';
@@ -391,6 +391,15 @@ describe.skipIf(absent)(`layers in a compiled step ${INSTALLED}`, () => {
 
       expect(Math.abs(mean(seen.map((each) => each['kept']!)) - 0.25)).toBeLessThan(0.015); // 0.5, were they one
       expect(new Set(seen.map((each) => each['print'])).size).toBe(seen.length);
+    });
+
+    it('nothing from outside the seed, when the graph is recorded and checked either: it passes in each run or in none', async () => {
+      const outside = vi.spyOn(Math, 'random');
+      const { calls } = outside.mock;
+      await drawn((x) => tf.dropout(x, 0.5), { print }, { sizes: [64, 64, 48, 48] });
+      outside.mockRestore();
+
+      expect(calls).toStrictEqual([]);
     });
 
     it('the same for the same seed, others for others', async () => {

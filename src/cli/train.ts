@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Command, Option } from 'commander';
+import { identity, lastValueFrom, scan, share, tap } from 'rxjs';
+
+import { tee } from '../../operators/tee.js';
+import { fromSignals } from '../checkpoint/fromSignals.js';
+import { latest } from '../checkpoint/latest.js';
+import { batchesOf, firstOf } from '../config/batchesOf.js';
+import { buildModel } from '../config/buildModel.js';
+import { hyperParameters } from '../config/hyperParameters.js';
+import type { Plan } from '../config/parseConfig.js';
+import { runEvents } from '../config/runEvents.js';
+import { assertFree, openRunFolder, type Former } from '../config/runFolder.js';
+import { engine } from '../engine/engine.js';
+import { progressBar } from '../sinks/progressBar.js';
+import { configured, withConfig, type ConfigFlags, type Configured } from './configOptions.js';
+import { EXIT, EXIT_HELP } from './exitCodes.js';
+import { jsonLines, print, say, shownPath } from './output.js';
+import { summary, type LastEvents } from './summary.js';
+
+interface TrainFlags extends ConfigFlags {
+  readonly resume?: boolean;
+  readonly overwrite?: boolean;
+  readonly fastDevRun?: boolean;
+  readonly json?: boolean;
+}
+
+const HELP = `
+The run is recorded in its folder: config.json, events.jsonl, checkpoints/. Ctrl-C once ends it after the step and saves it; twice ends it at once.
+
+Examples:
+  gradstream train                                      gradstream.config.ts, recorded in runs/gradstream
+  gradstream train digits.json --engine wasm            another config, another engine
+  gradstream train --set optimizer.learningRate=1e-4 --set run=runs/slow
+  gradstream train --resume                             from the newest checkpoint on; from the beginning, if there is none
+  gradstream train --fast-dev-run                       whether all of it works, in seconds
+  gradstream train --json | jq -c 'select(.type == "validation")'
+${EXIT_HELP}`;
+
+/** `gradstream train`: the run that a config describes. */
+export function trainCommand(): Command {
+  return withConfig(new Command('train'))
+    .description('train the model that a config describes')
+    .addOption(new Option('--resume', 'go on from the newest whole checkpoint').conflicts('overwrite'))
+    .option('--overwrite', 'start over, and lose the run that is in the folder')
+    .addOption(
+      new Option('--fast-dev-run', 'two steps, each validated on one batch and saved; leaves nothing').conflicts(
+        'resume',
+      ),
+    )
+    .option('--json', 'print the recorded events on stdout, a line of JSON each; all else is on stderr')
+    .addHelpText('after', HELP)
+    .action((path: string | undefined, flags: TrainFlags) => run(path, flags));
+}
+
+async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
+  const given = await configured(path, flags);
+  if (!flags.fastDevRun) return trainIn(given, flags);
+  const runPath = await mkdtemp(join(tmpdir(), 'gradstream-'));
+  try {
+    await trainIn({ ...given, plan: fast(given.plan), runPath }, flags);
+  } finally {
+    await rm(runPath, { recursive: true, force: true });
+  }
+}
+
+/** The same run, two steps long; what it goes through in hours is gone through at each. */
+function fast({ epochs: _, ...plan }: Plan): Plan {
+  return { ...plan, steps: 2, validateEvery: 1, logEvery: 1, checkpoint: { ...plan.checkpoint, every: 1 } };
+}
+
+async function trainIn({ plan, config, folder, runPath }: Configured, flags: TrainFlags): Promise<void> {
+  const former: Former = flags.resume ? 'resume' : flags.overwrite ? 'overwrite' : 'refuse';
+  await assertFree(runPath, former); // before anything that takes long
+  const { tf, name, about, close } = await engine(plan.engine);
+  try {
+    const model = await buildModel(plan.model, tf, folder);
+    // A former run is not touched before all is there that takes its place.
+    const runFolder = await openRunFolder(runPath, former, hyperParameters(config));
+    const from = await latest(runFolder.store, { orPrevious: true });
+    const shown = flags.fastDevRun ? 'nowhere, a trial run' : shownPath(runPath);
+    say(`${shown}  on ${name}: ${about}${from ? `  from step ${from.globalStep} on` : ''}`);
+
+    const held = plan.data.validation && batchesOf(plan.data.validation, folder);
+    const last = await lastValueFrom(
+      runEvents(plan, {
+        model,
+        batches: batchesOf(plan.data.train, folder),
+        validation: held && flags.fastDevRun ? firstOf(held) : held,
+        folder: runFolder,
+        from,
+        stop$: stopSignal(),
+        watch: progressBar({ stream: process.stderr, ...(plan.steps !== undefined && { steps: plan.steps }) }),
+      }).pipe(
+        flags.json ? tee(jsonLines) : identity,
+        scan((last: LastEvents, event) => ({ ...last, [event.type]: event }), {}),
+      ),
+    );
+    if (!flags.json) await print(summary(last, shown));
+  } finally {
+    close?.();
+  }
+}
+
+/** The first signal to end; the process will say so when it exits. */
+function stopSignal() {
+  return fromSignals().pipe(
+    tap((signal) => {
+      process.exitCode = EXIT[signal as 'SIGINT' | 'SIGTERM'];
+      say('\nends after this step, and saves; once more: at once');
+    }),
+    share(),
+  );
+}

@@ -1,0 +1,2 @@
+export { csvFile } from './csvFile.js';
+export { jsonlFile } from './jsonlFile.js';
