@@ -14,6 +14,7 @@ it.each([
   'gradstream/sinks',
   'gradstream/sinks/node',
   'gradstream/sinks/prometheus',
+  'gradstream/dashboard',
   'gradstream/sinks/tensorboard',
   'gradstream/testing',
 ])('%s exports these names and no others', async (entry) => {

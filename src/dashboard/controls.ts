@@ -18,7 +18,7 @@ export interface Controls {
 /** The controls, what uses them, and how they stand. */
 export interface HeldControls {
   readonly controls: Controls;
-  use(command: Command): void;
+  readonly use: (command: Command) => void;
   /** Those that the run listens to. */
   listened(): CommandName[];
   isPaused(): boolean;

@@ -1,12 +1,10 @@
-import { Subject } from 'rxjs';
-
 import type { Sink } from '../../operators/tee.js';
 import { ArgumentError } from '../core/errors.js';
 import type { TrainingEvent } from '../core/events.js';
 import type { Controls } from './controls.js';
 import { liveRun } from './liveRun.js';
 import { Refused } from './refused.js';
-import { serve, type Served } from './serve.js';
+import { serve } from './serve.js';
 
 /** Options of {@link dashboard}. */
 export interface DashboardOptions {
@@ -58,63 +56,48 @@ export interface Dashboard extends Sink<TrainingEvent>, Controls {
  * @throws {@link ArgumentError} at once, if the port or the learning rate is out of range; the sink fails, and with it the run, if the port is taken.
  */
 export function dashboard(options: DashboardOptions = {}): Dashboard {
-  return dashboardOf(options, new URL('page/', import.meta.url));
-}
-
-/** The same, with a page from elsewhere. */
-export function dashboardOf(
-  { port = 0, host = '127.0.0.1', name = 'this run', learningRate }: DashboardOptions,
-  page: URL,
-): Dashboard {
+  const { port = 0, host = '127.0.0.1', name = 'this run', learningRate } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new ArgumentError(`dashboard: port must be a whole number from 0 to 65535, received ${port}`);
-  const changed$ = new Subject<void>();
   const run = liveRun(name, learningRate);
   const runs = new Map([[name, run]]);
 
   const served = serve({
     host,
     port,
-    page,
     runs: () => runs,
-    changed$,
     use: (command) => {
       if (!run.info().controls.includes(command.command))
         throw new Refused(409, `nothing listens to ${command.command}`);
       run.use(command);
-      changed$.next();
     },
   });
-  let ready: Served | undefined;
+  let isServed = false;
   const url = served.then((now) => {
-    ready = now;
+    isServed = true;
     console.log(`dashboard: ${now.url}`);
     return now.url;
   });
   url.catch(() => undefined); // the sink says so
-  const finish = (): void => {
-    changed$.next();
-    void url.then(
-      () => ready?.release(),
-      () => undefined,
-    );
+  // The last is still told; then the page keeps no process alive.
+  const finish = (): void => void served.then(({ release }) => release(), () => undefined); // prettier-ignore
+  const end = (): void => {
+    run.end();
+    finish();
   };
   return {
     ...run.controls,
     url,
     next: (event) => {
       run.add(event);
-      changed$.next();
-      return ready ? undefined : url;
+      return isServed ? undefined : url;
     },
     error: (error) => {
       run.fail(error);
       finish();
     },
-    complete: () => {
-      run.end();
-      finish();
-    },
+    complete: end,
+    unsubscribe: end,
     close: async () => (await served).close(),
   };
 }

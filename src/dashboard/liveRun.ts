@@ -8,9 +8,10 @@ import type { ShownRun } from './shownRun.js';
 /** The run that is being trained in this process. */
 export interface LiveRun extends ShownRun {
   readonly controls: Controls;
-  use(command: Command): void;
+  readonly use: (command: Command) => void;
   add(event: TrainingEvent): void;
   fail(error: unknown): void;
+  /** No more comes of this run; another may begin. */
   end(): void;
 }
 
@@ -37,6 +38,7 @@ export function liveRun(name: string, firstRate?: number): LiveRun {
     controls: held.controls,
     use: held.use,
     add: (event) => {
+      if (status !== 'running') log.begin(event);
       status = 'running';
       if (event.type === 'step') ({ learningRate } = event);
       log.add(event, event.type === 'step' ? memory() : undefined);

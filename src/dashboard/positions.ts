@@ -14,7 +14,7 @@ export function idOf(positions: Positions): string {
 export function positionsIn(id: string): Map<string, Position> {
   const positions = new Map<string, Position>();
   for (const [name, text] of new URLSearchParams(id)) {
-    const match = /^(\d{1,9})[.](\d{1,15})$/.exec(text);
+    const match = /^(\d{1,15})[.](\d{1,15})$/.exec(text);
     if (match) positions.set(name, { generation: Number(match[1]), count: Number(match[2]) });
   }
   return positions;

@@ -56,7 +56,7 @@ export interface Series {
 }
 
 /** How a run stands. */
-export type Status = 'waiting' | 'running' | 'paused' | 'ended' | 'failed';
+export type Status = 'waiting' | 'running' | 'paused' | 'ended' | 'failed' | 'stopped';
 
 /** What can be done to a run. */
 export const COMMANDS = ['pause', 'resume', 'step', 'stop', 'checkpoint', 'learningRate'] as const;
@@ -77,8 +77,6 @@ export interface RunInfo {
   /** The controls that the run listens to. */
   readonly controls: readonly CommandName[];
   readonly learningRate?: number;
-  /** Its hyper-parameters, if they have been recorded. */
-  readonly config?: unknown;
 }
 
 /** New events of one run, from a position on. */

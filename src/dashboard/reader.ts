@@ -2,32 +2,34 @@ import type { ServerResponse } from 'node:http';
 
 import { idOf } from './positions.js';
 import type { Position, Rows } from './protocol.js';
-import { RECENT } from './runLog.js';
 import type { ShownRun } from './shownRun.js';
 
 /** One page that follows some runs. */
 export interface Reader {
-  /** Sends what is new, unless the last has not gone out yet; ends the connection if that takes too long. */
+  /** Sends what is new, as much as goes out; ends the connection if nothing has for long. */
   flush(news: News): void;
   close(): void;
 }
 
 /** What is told to all readers, made once. */
 export interface News {
-  /** The list of runs as JSON, and which one it is. */
+  /** The list of runs as JSON. */
   readonly list: string;
   readonly nowMs: number;
   /** The text of rows, which most readers share. */
-  textOf(rows: Rows): string;
+  readonly textOf: (rows: Rows) => string;
 }
 
+/** How many events go into one message. */
+const MOST_ROWS = 200;
 /** A connection that has taken nothing for so long is cut; the page comes back by itself and catches up. */
 const STALLED_MS = 10_000;
 /** Proxies and browsers give up on connections that say nothing. */
 const SILENT_MS = 15_000;
 
 /**
- * Follows runs from where the reader stands. What has not been sent stays in the runs' logs, so a slow reader costs a socket's buffer and no more.
+ * Follows runs from where the reader stands. What has not been sent stays in the runs' logs, so a slow reader costs a socket's buffer, a message, and no
+ * more.
  */
 export function reader(
   response: ServerResponse,
@@ -39,30 +41,33 @@ export function reader(
 
   const message = (kind: string, data: string, id?: string): string =>
     `${id === undefined ? '' : `id: ${id}\n`}event: ${kind}\ndata: ${data}\n\n`;
-  const news = function* ({ list: newest, textOf }: News): Generator<string> {
-    if (newest !== list) yield message('runs', (list = newest));
-    for (const [name, from] of positions) {
-      const log = runs().get(name)?.log;
-      const rows = log?.since(from)?.slice(0, RECENT);
-      if (rows?.length === 0 || !log) continue;
-      // What is too old to be told one by one is to be asked for as a whole.
-      const to = rows ? { ...from, count: from.count + rows.length } : log.position;
-      positions.set(name, to);
-      const [kind, data] = rows ? ['rows', textOf({ run: name, from, rows })] : ['reload', JSON.stringify(name)];
-      yield message(kind!, data!, idOf(positions));
-    }
+  /** The next message about a run, if there is one. */
+  const next = (name: string, from: Position, { textOf }: News): string | undefined => {
+    const log = runs().get(name)?.log;
+    const rows = log?.since(from)?.slice(0, MOST_ROWS);
+    if (!log || rows?.length === 0) return undefined;
+    // What is too old to be told one by one is to be asked for as a whole.
+    positions.set(name, rows ? { ...from, count: from.count + rows.length } : log.position);
+    const [kind, data] = rows ? ['rows', textOf({ run: name, from, rows })] : ['reload', JSON.stringify(name)];
+    return message(kind!, data!, idOf(positions));
+  };
+  const messages = function* (news: News): Generator<string> {
+    if (news.list !== list) yield message('runs', (list = news.list));
+    for (const name of positions.keys())
+      for (let text; (text = next(name, positions.get(name)!, news)) !== undefined;) yield text;
   };
   return {
-    flush: (all) => {
-      wroteMs ??= all.nowMs;
+    flush: (news) => {
+      wroteMs ??= news.nowMs;
       if (response.writableNeedDrain) {
-        if (all.nowMs - wroteMs > STALLED_MS) response.destroy();
+        if (news.nowMs - wroteMs > STALLED_MS) response.destroy();
         return;
       }
-      const text = [...news(all)].join('') || (all.nowMs - wroteMs > SILENT_MS ? ': still here\n\n' : '');
-      if (text === '') return;
-      wroteMs = all.nowMs;
-      response.write(text);
+      if (news.nowMs - wroteMs > SILENT_MS) response.write(': still here\n\n');
+      for (const text of messages(news)) {
+        wroteMs = news.nowMs;
+        if (!response.write(text)) break;
+      }
     },
     close: () => response.end(),
   };

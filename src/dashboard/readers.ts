@@ -1,49 +1,47 @@
 import type { ServerResponse } from 'node:http';
 
-import { auditTime, merge, timer, type Observable, type Subscription } from 'rxjs';
-
 import type { Position, Rows } from './protocol.js';
 import { reader, type News, type Reader } from './reader.js';
 import type { ShownRun } from './shownRun.js';
 
 /** All pages that follow runs. */
 export interface Readers {
-  readonly size: number;
   add(response: ServerResponse, positions: Map<string, Position>): void;
+  /** Tells all of them what is new, at once. */
+  flush(): void;
   close(): void;
 }
 
+/** How often pages are told what is new. */
 const FLUSH_MS = 100;
-const PULSE_MS = 1000;
 
-/** @param changed$ - Emits when there is something new. */
-export function readers(runs: () => ReadonlyMap<string, ShownRun>, changed$: Observable<unknown>): Readers {
+export function readers(runs: () => ReadonlyMap<string, ShownRun>): Readers {
   const open = new Set<Reader>();
-  let flushing: Subscription | undefined;
+  let flushing: ReturnType<typeof setInterval> | undefined;
 
   const flush = (): void => {
     const news = newsOf(runs());
     for (const each of open) each.flush(news);
   };
+  const rest = (): void => {
+    clearInterval(flushing);
+    flushing = undefined;
+  };
   return {
-    get size() {
-      return open.size;
-    },
+    flush,
     add: (response, positions) => {
       const added = reader(response, runs, positions);
       open.add(added);
-      // Nobody looks, nothing is done.
-      flushing ??= merge(changed$.pipe(auditTime(FLUSH_MS)), timer(PULSE_MS, PULSE_MS)).subscribe(flush);
+      // Nobody looks, nothing is done; and that somebody looks keeps no process alive.
+      flushing ??= setInterval(flush, FLUSH_MS).unref();
       response.on('close', () => {
         open.delete(added);
-        if (open.size > 0) return;
-        flushing?.unsubscribe();
-        flushing = undefined;
+        if (open.size === 0) rest();
       });
       added.flush(newsOf(runs()));
     },
     close: () => {
-      flushing?.unsubscribe();
+      rest();
       for (const each of open) each.close();
     },
   };

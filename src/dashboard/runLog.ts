@@ -1,6 +1,9 @@
+import { randomInt } from 'node:crypto';
+
 import type { TrainingEvent } from '../core/events.js';
+import { comesBefore } from '../sinks/comesBefore.js';
 import { averages } from './averages.js';
-import { columns } from './columns.js';
+import { columns, type Columns } from './columns.js';
 import { countBelow, numbers } from './numbers.js';
 import type { Note, Position, Row, Series } from './protocol.js';
 import { rowsOf, type Kept } from './rowOf.js';
@@ -10,6 +13,8 @@ import { thin, type Range } from './thin.js';
 export interface RunLog {
   readonly position: Position;
   readonly lastStep: number;
+  /** A run begins, or goes on, with this event: what does not come before it is taken back. */
+  begin(first: Pick<TrainingEvent, 'type' | 'globalStep'>): void;
   /** `besides` are further numbers of a step. */
   add(event: TrainingEvent, besides?: Readonly<Record<string, number>>): void;
   note(note: Note): void;
@@ -19,8 +24,10 @@ export interface RunLog {
 }
 
 /** How many events a reader may lag behind and still be told each. */
-export const RECENT = 1000;
+const RECENT = 1000;
 const AVERAGE = 'average';
+/** What events notes are made of; the end of a run that failed goes as any other. */
+const TYPES = { checkpoint: 'checkpoint', skipped: 'step', change: 'change', end: 'end', error: 'end' } as const;
 
 /** Packed in columns: of a million steps with four micro-batches each some 150 MB are held. */
 export function runLog(): RunLog {
@@ -30,17 +37,23 @@ export function runLog(): RunLog {
   const ends = numbers();
   let notes: Note[] = [];
   let recent: Row[] = [];
-  let generation = 0;
+  let generation = randomInt(2 ** 31); // no other log's: a page may have been told by one that was here before
   let count = 0;
   const average = averages(microBatches.byName.get('loss')!, ends);
   const lastStep = (): number => (steps.steps.length > 0 ? steps.steps.at(steps.steps.length - 1) : 0);
 
-  /** A run that went on from a checkpoint goes through steps again; the last time counts. */
-  const takeBackFrom = (step: number): void => {
-    for (const each of [steps, validation]) each.cut(countBelow(each.steps, step));
+  const begin: RunLog['begin'] = (first) => {
+    if (count === 0) return;
+    const stays = comesBefore(first);
+    const cut = (each: Columns, type: TrainingEvent['type']): void => {
+      const { globalStep } = first;
+      each.cut(countBelow(each.steps, stays({ type, globalStep }) ? globalStep + 1 : globalStep));
+    };
+    cut(steps, 'step');
+    cut(validation, 'validation');
     ends.cut(steps.steps.length);
     microBatches.cut(ends.length > 0 ? ends.at(ends.length - 1) : 0);
-    notes = notes.filter(({ globalStep }) => globalStep < step);
+    notes = notes.filter(({ kind, globalStep }) => stays({ type: TYPES[kind], globalStep }));
     average.forget();
     recent = [];
     generation += 1;
@@ -65,8 +78,9 @@ export function runLog(): RunLog {
     get lastStep() {
       return lastStep();
     },
+    begin,
     add: (event, besides) => {
-      if (event.type === 'step' && event.globalStep <= lastStep()) takeBackFrom(event.globalStep);
+      if (event.type === 'step' && event.globalStep <= lastStep()) begin(event);
       for (const kept of rowsOf(event))
         keep(kept.type === 'step' && besides ? { ...kept, values: { ...kept.values, ...besides } } : kept);
     },

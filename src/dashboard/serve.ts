@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-
-import type { Observable } from 'rxjs';
+import type { AddressInfo, Socket } from 'node:net';
 
 import { refusal } from './access.js';
 import { commandIn, sendJson, seriesFor } from './answers.js';
@@ -19,13 +17,9 @@ export interface Site {
   readonly host: string;
   /** 0 takes one that is free. */
   readonly port: number;
-  /** Where the built page is. */
-  readonly page: URL;
   readonly runs: () => ReadonlyMap<string, ShownRun>;
-  /** Emits when there is something new of a run. */
-  readonly changed$: Observable<unknown>;
-  /** Does what the page asks for; throws {@link Refused} if it cannot be done. */
-  readonly use: (command: Command) => void;
+  /** Does what the page asks for; throws {@link Refused} if it cannot be done. Without it there is no control. */
+  readonly use?: (command: Command) => void;
 }
 
 /** A server that listens. */
@@ -33,7 +27,7 @@ export interface Served {
   /** With the token that control needs, in the part of an address that no server is sent. */
   readonly url: string;
   /** Lets the process end though the server listens. */
-  release(): void;
+  readonly release: () => void;
   close(): Promise<void>;
 }
 
@@ -48,27 +42,33 @@ const HEADERS = {
 };
 
 /** Serves the page, the runs and the controls until it is closed. */
-export async function serve({ host, port, page, runs, changed$, use }: Site): Promise<Served> {
-  const files = readPage(page);
+export async function serve({ host, port, runs, use }: Site): Promise<Served> {
+  const files = readPage();
   const token = randomBytes(18).toString('base64url');
-  const following = readers(runs, changed$);
+  const following = readers(runs);
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`;
-    if (route === 'POST /api/control') {
+    const { pathname, searchParams } = urlOf(request);
+    const route = `${request.method} ${pathname}`;
+    if (route === 'POST /api/control' && use) {
       use(await commandIn(request, token));
-      return void response.writeHead(204).end();
+      response.writeHead(204).end();
+      return;
     }
-    if (route === 'GET /api/series') return sendJson(response, seriesFor(searchParams, runs()));
+    if (route === 'GET /api/series') {
+      sendJson(response, seriesFor(searchParams, runs()));
+      return;
+    }
     if (route === 'GET /api/live') {
       const id = request.headers['last-event-id'] ?? searchParams.get('after') ?? '';
       response.writeHead(200, { 'content-type': 'text/event-stream', connection: 'keep-alive' });
       response.write('retry: 1000\n\n');
-      return following.add(response, positionsIn(String(id)));
+      following.add(response, positionsIn(String(id)));
+      return;
     }
     const file = files.get(pathname);
-    if (!file || !route.startsWith('GET ')) throw new Refused(file ? 405 : 404, 'there is nothing here');
+    if (!file || !['GET', 'HEAD'].includes(request.method!))
+      throw new Refused(file ? 405 : 404, 'there is nothing here');
     const zips = /\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '');
     response.writeHead(200, { 'content-type': file.type, ...(zips && { 'content-encoding': 'gzip' }) });
     response.end(zips ? file.zipped : file.plain);
@@ -76,7 +76,10 @@ export async function serve({ host, port, page, runs, changed$, use }: Site): Pr
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     const refuse = ({ status, message }: Refused): void => {
-      if (response.headersSent) return void response.destroy();
+      if (response.headersSent) {
+        response.destroy();
+        return;
+      }
       response.setHeader('connection', 'close'); // what it still sends is not read
       sendJson(response, JSON.stringify({ error: message }), status);
     };
@@ -86,15 +89,24 @@ export async function serve({ host, port, page, runs, changed$, use }: Site): Pr
       refuse(error instanceof Refused ? error : new Refused(500, String(error)));
     });
   });
+  let isReleased = false;
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    if (isReleased) socket.unref();
+  });
   server.listen(port, host);
   await once(server, 'listening');
   const { address, family, port: taken } = server.address() as AddressInfo;
   const name = family === 'IPv6' ? `[${address}]` : address;
   return {
-    url: `http://${name}:${taken}/#${token}`,
+    url: `http://${name}:${taken}/${use ? `#${token}` : ''}`,
     release: () => {
+      following.flush();
+      isReleased = true;
       server.unref();
-      server.on('connection', (socket) => socket.unref());
+      for (const socket of sockets) socket.unref();
     },
     close: async () => {
       following.close();
@@ -104,4 +116,9 @@ export async function serve({ host, port, page, runs, changed$, use }: Site): Pr
       await once(server, 'close');
     },
   };
+}
+
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  if (!URL.canParse(url, 'http://localhost')) throw new Refused(400, 'the path cannot be read');
+  return new URL(url, 'http://localhost');
 }

@@ -1,5 +1,3 @@
-import { fromEvent } from 'rxjs';
-
 import type { Command, RunInfo } from '../protocol.js';
 import { byId, readable, say } from './dom.js';
 
@@ -9,6 +7,7 @@ const WORDS: Readonly<Record<RunInfo['status'], string>> = {
   paused: 'paused',
   ended: 'ended',
   failed: 'failed',
+  stopped: 'stopped before its end',
 };
 /** How long Stop waits for being pressed again. */
 const SURE_MS = 4000;
@@ -21,9 +20,9 @@ export interface ControlBar {
 /** @param send - Sends a command to the run. */
 export function controlBar(send: (command: Command) => void): ControlBar {
   const [pause, step, checkpoint, stop] = ['pause', 'step', 'checkpoint', 'stop'].map((id) =>
-    byId<HTMLButtonElement>(id),
+    byId(id, HTMLButtonElement),
   );
-  const slider = byId<HTMLInputElement>('rateSlider');
+  const slider = byId('rateSlider', HTMLInputElement);
   let isPaused = false;
   let status = '';
   let isSliding = false;
@@ -47,7 +46,8 @@ export function controlBar(send: (command: Command) => void): ControlBar {
   stop!.onclick = () => {
     if (sure !== undefined) {
       calm();
-      return send({ command: 'stop' });
+      send({ command: 'stop' });
+      return;
     }
     stop!.textContent = 'Really stop?';
     say('Press again to stop the run');
@@ -61,7 +61,7 @@ export function controlBar(send: (command: Command) => void): ControlBar {
     isSliding = false;
     send({ command: 'learningRate', value: rate() });
   };
-  fromEvent<KeyboardEvent>(document, 'keydown').subscribe((event) => {
+  document.addEventListener('keydown', (event) => {
     const isTyping = event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey;
     if (isTyping || byId('controls').hidden) return;
     if (event.key === 'p' && !pause!.hidden) toggle();

@@ -1,6 +1,10 @@
 /** The element of the page with an id; it is in index.html. */
-export function byId<E extends HTMLElement = HTMLElement>(id: string): E {
-  return document.getElementById(id) as E;
+export function byId(id: string): HTMLElement;
+export function byId<E extends HTMLElement>(id: string, kind: new () => E): E;
+export function byId(id: string, kind: new () => HTMLElement = HTMLElement): HTMLElement {
+  const element = document.getElementById(id);
+  if (element instanceof kind) return element;
+  throw new Error(`the page must have a ${kind.name} '${id}'`);
 }
 
 /** A new element with text or children. */

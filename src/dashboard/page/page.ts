@@ -1,4 +1,4 @@
-import { auditTime, defer, distinctUntilChanged, fromEvent, merge, retry, Subject, switchMap, tap } from 'rxjs';
+import { auditTime, defer, distinctUntilChanged, merge, retry, Subject, switchMap, tap } from 'rxjs';
 
 import type { Command, RunInfo } from '../protocol.js';
 import { fetchSeries, live, send, type Message } from './api.js';
@@ -18,7 +18,7 @@ const RETRY_MS = 2000;
 
 let infos: readonly RunInfo[] = [];
 let shown: readonly Shown[] = [];
-let plots: Plot[] = [];
+const plots: Plot[] = [];
 const redraw$ = new Subject<void>();
 const reload$ = new Subject<void>();
 
@@ -49,7 +49,8 @@ const take = (message: Message): void => {
   }
   if (message.type === 'runs') {
     infos = message.runs;
-    if (view$.value.runs.length === 0 && infos[0]) look({ runs: [infos[0].name] });
+    const first = infos.find(({ status }) => status === 'running') ?? infos[0];
+    if (view$.value.runs.length === 0 && first) look({ runs: [first.name] });
   } else {
     const run = shown.find(({ name }) => name === message.run);
     if (run && (!append(run, message, view$.value) || run.appended > MOST_APPENDED)) return reload$.next();
@@ -85,25 +86,23 @@ const draw = (): void => {
 };
 
 const same = (a: View, b: View): boolean => JSON.stringify({ ...a, log: 0 }) === JSON.stringify({ ...b, log: 0 });
-const wanted$ = merge(view$.pipe(distinctUntilChanged(same)), reload$);
 
-viewBar(whole);
-view$.subscribe(() => redraw$.next());
-fromEvent(byId('numbers'), 'toggle').subscribe(draw);
-fromEvent(matchMedia('(prefers-color-scheme: dark)'), 'change').subscribe(() => {
+const showView = viewBar(whole);
+byId('numbers').addEventListener('toggle', draw);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   for (const each of plots.splice(0)) each.remove(); // colours are read when a plot is made
   draw();
 });
-redraw$.pipe(auditTime(REDRAW_MS)).subscribe(draw);
+const drawn$ = merge(redraw$, view$.pipe(tap(showView))).pipe(auditTime(REDRAW_MS), tap(draw));
 // One connection for all runs that are shown, from where each was told as a whole: nothing lies between, nothing comes twice.
-wanted$
-  .pipe(
-    auditTime(30),
-    switchMap(() => load(view$.value)),
-    switchMap((loaded) => {
-      shown = loaded;
-      draw();
-      return live(new Map(loaded.map(({ name, position }) => [name, position])));
-    }),
-  )
-  .subscribe(take);
+const taken$ = merge(view$.pipe(distinctUntilChanged(same)), reload$).pipe(
+  auditTime(30),
+  switchMap(() => load(view$.value)),
+  switchMap((loaded) => {
+    shown = loaded;
+    draw();
+    return live(new Map(loaded.map(({ name, position }) => [name, position])));
+  }),
+  tap(take),
+);
+merge(drawn$, taken$).subscribe({ error: problem });

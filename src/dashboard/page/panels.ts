@@ -38,7 +38,7 @@ export function showNotes(runs: readonly Shown[]): void {
 
 /** The same numbers as the charts, the newest first, for those who would rather read; while it is open. */
 export function showTable(run: Shown | undefined): void {
-  if (!byId<HTMLDetailsElement>('numbers').open || !run) return;
+  if (!byId('numbers', HTMLDetailsElement).open || !run) return;
   const { steps, columns } = run.steps;
   const names = Object.keys(columns).filter((name) => columns[name]!.some((value) => value !== null));
   const head = make('tr', {}, ...['step', ...names].map((name) => make('th', { scope: 'col' }, name)));

@@ -39,7 +39,10 @@ export function plot(choose: Choose, tall: boolean): Plot {
         },
         scales: {
           x: { time: false, range: () => [...now.range] },
-          y: { distr: log ? 3 : 1, range: (self, least, most) => yRange(self, least, most, log, now.chart.dots) },
+          y: {
+            distr: (log ? 3 : 1) as uPlot.Scale.Distr,
+            range: (self, least, most) => yRange(self, least, most, log, now.chart.dots),
+          },
         },
         axes: [
           {

@@ -1,15 +1,20 @@
 import { byId } from './dom.js';
-import { look, view$ } from './view.js';
+import { look, view$, type View } from './view.js';
 
 /** What share of what is shown a press moves by. */
 const MOVE = 0.25;
 
-/** Smoothing, cadence, scale and zoom. @param whole - The steps there are. */
-export function viewBar(whole: () => readonly [number, number]): void {
-  const [alpha, alphaNumber, every] = ['alpha', 'alphaNumber', 'every'].map((id) => byId<HTMLInputElement>(id));
-  const log = byId<HTMLInputElement>('log');
+/**
+ * Smoothing, cadence, scale and zoom.
+ *
+ * @param whole - The steps there are.
+ * @returns what shows how they stand.
+ */
+export function viewBar(whole: () => readonly [number, number]): (view: View) => void {
+  const [alpha, alphaNumber, every] = ['alpha', 'alphaNumber', 'every'].map((id) => byId(id, HTMLInputElement));
+  const log = byId('log', HTMLInputElement);
 
-  byId<HTMLFormElement>('view').onsubmit = () => false;
+  byId('view', HTMLFormElement).onsubmit = () => false;
   alpha!.oninput = () => look({ alpha: Number((10 ** Number(alpha!.value)).toPrecision(3)) });
   alphaNumber!.onchange = () => {
     const value = Number(alphaNumber!.value);
@@ -37,7 +42,7 @@ export function viewBar(whole: () => readonly [number, number]): void {
     right: () => move(MOVE, 1),
     whole: () => look({ range: undefined }),
   };
-  for (const [id, act] of Object.entries(moves)) byId<HTMLButtonElement>(id).onclick = act;
+  for (const [id, act] of Object.entries(moves)) byId(id, HTMLButtonElement).onclick = act;
   const keys: Readonly<Record<string, string>> = {
     '+': 'zoomIn',
     '-': 'zoomOut',
@@ -51,11 +56,11 @@ export function viewBar(whole: () => readonly [number, number]): void {
     event.preventDefault();
     act();
   });
-  view$.subscribe((view) => {
+  return (view: View): void => {
     alpha!.value = String(Math.log10(view.alpha));
     alpha!.setAttribute('aria-valuetext', String(view.alpha));
     if (document.activeElement !== alphaNumber) alphaNumber!.value = String(view.alpha);
     every!.value = String(view.every);
-    byId<HTMLButtonElement>('whole').disabled = !view.range;
-  });
+    byId('whole', HTMLButtonElement).disabled = !view.range;
+  };
 }
