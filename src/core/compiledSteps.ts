@@ -51,6 +51,7 @@ export function compiledSteps(
 
       const add = (window: Window | undefined, newest: ForwardPass): Window => {
         const { batch } = newest;
+        newest[RUN]?.times?.enter('forwardBackward');
         try {
           microStep += 1;
           const empty = { size: 0, weight: 0, samples: 0, globalStep, microBatches: [] };
@@ -72,6 +73,7 @@ export function compiledSteps(
         return noteChanges(full, size.apply(wanted));
       };
       const finish = map(({ scale, ...full }: FullWindow): StepResult => {
+        full[RUN]?.times?.enter('update');
         try {
           const given = rate.at(globalStep + 1);
           const learningRate = given * (full[RUN]?.rate?.scale ?? 1);

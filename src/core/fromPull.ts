@@ -12,6 +12,7 @@ import { nextTurn } from './nextTurn.js';
 import { runState } from './runState.js';
 import type { Checkpoint } from './snapshot.js';
 import type { EpochSource } from './source.js';
+import { spentTimes } from './spentTimes.js';
 import { standing } from './standing.js';
 import { STOPPED, stopping } from './stopping.js';
 import { sayOtherVersions } from './versions.js';
@@ -84,7 +85,8 @@ export function fromPull<T extends object>(
     let cursor: Cursor | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
     let isRepeat = false;
-    const run: Run = { ...words, isRepeat: () => isRepeat, state, waitUntil, pauseUntil };
+    const times = spentTimes();
+    const run: Run = { ...words, isRepeat: () => isRepeat, state, times, waitUntil, pauseUntil };
     const pull = puller(source, epochs, abort.signal, saved && countsIn(saved.data, ['pass', 'given'], 'source'));
     const { next, fill, drop } = pullAhead(pull, { isAsked, orStopped }, prefetch);
 
@@ -96,6 +98,7 @@ export function fromPull<T extends object>(
       let epoch = 0;
       let turn = performance.now();
       for (;;) {
+        times.enter('data');
         const pulled = await next().catch(failed);
         const before = pulled === STOPPED ? undefined : pull.endedBefore(pulled?.epoch);
         if (before) {
@@ -117,8 +120,10 @@ export function fromPull<T extends object>(
           break;
         }
         ({ epoch, cursor } = pulled);
+        times.enter('snapshot');
         take(); // nothing is under way: the one moment when all stages agree
         if (areClosed()) {
+          times.enter();
           await paused();
           if (isAsked() || isClosed()) {
             endsAs('stopped');
@@ -126,10 +131,12 @@ export function fromPull<T extends object>(
             break;
           }
         }
+        times.enter('data');
         fill();
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
         if (isWaiting()) await settled();
         if (performance.now() - turn > yieldEveryMs) {
+          times.enter();
           await nextTurn();
           turn = performance.now();
         }

@@ -49,7 +49,7 @@ export interface Dashboard extends Sink<TrainingEvent>, Controls {
  * ```ts
  * const board = dashboard({ learningRate: 1e-3 });
  * train(model, batches, { loss: mse, optimizer: adam({ learningRate: board.learningRate$ }), until: board.stop$ })
- *   .pipe(gate(board.gate$), checkpointEvery(500, memoryStore(), { on: board.checkpoint$ }), throughput(), tee(board))
+ *   .pipe(gate(board.gate$), checkpointEvery(500, memoryStore(), { on: board.checkpoint$ }), throughput(), stepTimes(), tee(board))
  *   .subscribe();
  * ```
  *

@@ -30,12 +30,13 @@ export function rowsOf(event: TrainingEvent): Kept[] {
 }
 
 function stepOf(event: StepEvent): Kept {
-  const { globalStep, loss, learningRate, gradientNorm, samplesPerSecond, metrics, microBatches } = event;
+  const { globalStep, loss, learningRate, gradientNorm, samplesPerSecond, timesMs, metrics, microBatches } = event;
   const losses: number[] = [];
   for (const each of microBatches) if (each.weight > 0) losses.push(each.loss);
   const values: Record<string, number> = { loss, learningRate };
   if (gradientNorm !== undefined) values['gradientNorm'] = gradientNorm;
   if (samplesPerSecond !== undefined) values['samplesPerSecond'] = samplesPerSecond;
+  for (const name in timesMs) values[`timeMs.${name}`] = timesMs[name]!;
   for (const name in metrics) values[`metric.${name}`] = metrics[name]!;
   return { type: 'step', globalStep, values, losses };
 }

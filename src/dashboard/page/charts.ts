@@ -31,6 +31,8 @@ const TITLES: Readonly<Record<string, string>> = {
 /** Columns that share a chart, by what their names begin with. */
 const FAMILIES: Readonly<Record<string, string>> = { timeMs: 'Step time (ms)', memoryMb: 'Memory (MiB)' };
 
+const NAMES: Readonly<Record<string, string>> = { forwardBackward: 'forward, backward' };
+
 /** The charts of some runs; the first is shown in full, of the others what is to be compared. */
 export function chartsOf(runs: readonly Shown[]): Chart[] {
   const named = (run: Shown, what: string): string => (runs.length > 1 ? `${run.name}: ${what}` : what);
@@ -81,7 +83,7 @@ export function chartsOf(runs: readonly Shown[]): Chart[] {
       .slice(0, 1)
       .flatMap((run) =>
         namesIn([run], new RegExp(`^${family}\\.(.+)$`)).flatMap((name, i) =>
-          line(run, `${family}.${name}`, name, 'strong', `--run${i % 6}`),
+          line(run, `${family}.${name}`, NAMES[name] ?? name, 'strong', `--run${i % 6}`),
         ),
       ),
     mayBeLog: false,

@@ -29,10 +29,10 @@ export function viewBar(whole: () => readonly [number, number]): (view: View) =>
   const move = (shift: number, factor: number): void => {
     const [first, last] = whole();
     const [from, to] = view$.value.range ?? [first, last];
-    const half = Math.max(1, ((to - from) / 2) * factor);
-    const middle = (from + to) / 2 + shift * (to - from);
-    const range = [Math.max(first, middle - half), Math.min(last, middle + half)] as const;
-    if (range[1] - range[0] < 1) return;
+    const width = Math.min(last - first, Math.max(2, Math.round((to - from) * factor)));
+    const start = Math.round((from + to - width) / 2 + shift * (to - from));
+    const begin = Math.min(last - width, Math.max(first, start));
+    const range = [begin, begin + width] as const;
     look({ range: range[0] <= first && range[1] >= last ? undefined : range });
   };
   const moves: Readonly<Record<string, () => void>> = {
@@ -62,5 +62,6 @@ export function viewBar(whole: () => readonly [number, number]): (view: View) =>
     if (document.activeElement !== alphaNumber) alphaNumber!.value = String(view.alpha);
     every!.value = String(view.every);
     byId('whole', HTMLButtonElement).disabled = !view.range;
+    byId('range').textContent = view.range ? `steps ${view.range.map(Math.round).join('–')}` : 'all steps';
   };
 }
