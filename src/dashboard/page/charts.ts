@@ -7,8 +7,8 @@ export interface Line {
   readonly values: readonly (number | null)[];
   /** The name of a colour in page.css. */
   readonly colour: string;
-  /** How it is drawn: strongly, faintly, or as points that a line joins. */
-  readonly look: 'strong' | 'faint' | 'points' | 'dashed';
+  /** How it is drawn: strongly, faintly, or as points that a dashed line joins. */
+  readonly look: 'strong' | 'faint' | 'points';
 }
 
 /** What is in a chart. */
@@ -50,7 +50,7 @@ export function chartsOf(runs: readonly Shown[]): Chart[] {
   const loss: Chart = {
     title: 'Loss',
     lines: runs.flatMap((run, i) => [
-      ...(i === 0 ? line(run, 'loss', 'step', 'faint') : []),
+      ...(i === 0 ? line(run, 'loss', 'mean of a step', 'faint') : []),
       ...line(run, 'average', 'average', 'strong'),
       ...validation(run, 'loss'),
     ]),

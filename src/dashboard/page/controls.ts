@@ -12,6 +12,9 @@ const WORDS: Readonly<Record<RunInfo['status'], string>> = {
 /** How long Stop waits for being pressed again. */
 const SURE_MS = 4000;
 
+/** How long the slider is left to the hand that has moved it. */
+const SETTLED_MS = 1500;
+
 /** The buttons and the slider. */
 export interface ControlBar {
   show(info: RunInfo): void;
@@ -25,7 +28,7 @@ export function controlBar(send: (command: Command) => void): ControlBar {
   const slider = byId('rateSlider', HTMLInputElement);
   let isPaused = false;
   let status = '';
-  let isSliding = false;
+  let slidMs = -Infinity;
   let sure: ReturnType<typeof setTimeout> | undefined;
 
   const calm = (): void => {
@@ -54,11 +57,11 @@ export function controlBar(send: (command: Command) => void): ControlBar {
     sure = setTimeout(calm, SURE_MS);
   };
   slider.oninput = () => {
-    isSliding = true;
+    slidMs = performance.now();
     showRate(rate());
   };
   slider.onchange = () => {
-    isSliding = false;
+    slidMs = performance.now();
     send({ command: 'learningRate', value: rate() });
   };
   document.addEventListener('keydown', (event) => {
@@ -79,7 +82,8 @@ export function controlBar(send: (command: Command) => void): ControlBar {
       byId('rate').hidden = !offers('learningRate');
       pause!.textContent = isPaused ? 'Resume' : 'Pause';
       step!.disabled = !isPaused;
-      if (info.learningRate !== undefined && !isSliding) {
+      // What the server says is older than what the hand has just done.
+      if (info.learningRate !== undefined && performance.now() - slidMs > SETTLED_MS) {
         slider.value = String(Math.log10(info.learningRate));
         showRate(info.learningRate);
       }

@@ -3,7 +3,7 @@ import { byId, make, readable } from './dom.js';
 import type { Shown } from './shown.js';
 
 /** How many rows the table has, and how many events the list. */
-const ROWS = 100;
+const ROWS = 60;
 const NOTES = 200;
 
 /** The newest numbers, large. */

@@ -105,7 +105,7 @@ function seriesOf({ label, look }: Line, stroke: string): uPlot.Series {
     label,
     stroke: faint ? `color-mix(in srgb, ${stroke} 45%, transparent)` : stroke,
     width: faint ? 1 : 2,
-    ...(look === 'dashed' && { dash: [6, 4] }),
+    ...(look === 'points' && { dash: [5, 4] }),
     points: look === 'points' ? { show: true, size: 6, fill: stroke } : { show: false },
     spanGaps: true,
     value: (_self, value) => readable(value),
