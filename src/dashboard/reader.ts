@@ -63,11 +63,9 @@ export function reader(
         if (news.nowMs - wroteMs > STALLED_MS) response.destroy();
         return;
       }
-      if (news.nowMs - wroteMs > SILENT_MS) response.write(': still here\n\n');
-      for (const text of messages(news)) {
-        wroteMs = news.nowMs;
-        if (!response.write(text)) break;
-      }
+      const send = (text: string): boolean => ((wroteMs = news.nowMs), response.write(text));
+      if (news.nowMs - wroteMs > SILENT_MS) send(': still here\n\n');
+      for (const text of messages(news)) if (!send(text)) break;
     },
     close: () => response.end(),
   };

@@ -13,7 +13,7 @@ import { thin, type Range } from './thin.js';
 export interface RunLog {
   readonly position: Position;
   readonly lastStep: number;
-  /** A run begins, or goes on, with this event: what does not come before it is taken back. */
+  /** A run begins, or goes on, with this event: what does not come before it is taken back, and with it the position. */
   begin(first: Pick<TrainingEvent, 'type' | 'globalStep'>): void;
   /** `besides` are further numbers of a step. */
   add(event: TrainingEvent, besides?: Readonly<Record<string, number>>): void;
@@ -43,17 +43,19 @@ export function runLog(): RunLog {
   const lastStep = (): number => (steps.steps.length > 0 ? steps.steps.at(steps.steps.length - 1) : 0);
 
   const begin: RunLog['begin'] = (first) => {
-    if (count === 0) return;
     const stays = comesBefore(first);
-    const cut = (each: Columns, type: TrainingEvent['type']): void => {
-      const { globalStep } = first;
-      each.cut(countBelow(each.steps, stays({ type, globalStep }) ? globalStep + 1 : globalStep));
-    };
-    cut(steps, 'step');
-    cut(validation, 'validation');
-    ends.cut(steps.steps.length);
-    microBatches.cut(ends.length > 0 ? ends.at(ends.length - 1) : 0);
-    notes = notes.filter(({ kind, globalStep }) => stays({ type: TYPES[kind], globalStep }));
+    const { globalStep } = first;
+    const rowsBefore = ({ steps }: Columns, type: TrainingEvent['type']): number =>
+      countBelow(steps, stays({ type, globalStep }) ? globalStep + 1 : globalStep);
+    const rows = { step: rowsBefore(steps, 'step'), validation: rowsBefore(validation, 'validation') };
+    const kept = notes.filter((note) => stays({ type: TYPES[note.kind], globalStep: note.globalStep }));
+    if (rows.step === ends.length && rows.validation === validation.steps.length && kept.length === notes.length)
+      return;
+    steps.cut(rows.step);
+    validation.cut(rows.validation);
+    ends.cut(rows.step);
+    microBatches.cut(rows.step > 0 ? ends.at(rows.step - 1) : 0);
+    notes = kept;
     average.forget();
     recent = [];
     generation += 1;

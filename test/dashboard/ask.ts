@@ -29,7 +29,14 @@ export async function open(
   { method = 'GET', headers, body }: Asked = {},
 ): Promise<IncomingMessage> {
   const { hostname, port } = new URL(base);
-  const asking = request({ hostname: hostname.replace(/[[\]]/g, ''), port, path, method, ...(headers && { headers }) });
+  const asking = request({
+    agent: false,
+    hostname: hostname.replace(/[[\]]/g, ''),
+    port,
+    path,
+    method,
+    ...(headers && { headers }),
+  });
   asking.end(body);
   const [response] = (await once(asking, 'response')) as [IncomingMessage];
   return response;

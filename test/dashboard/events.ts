@@ -21,7 +21,10 @@ export async function listen(
   const messages: Message[] = [];
   const url = new URL('/api/live', base);
   if (after !== undefined) url.searchParams.set('after', after);
-  const asking = request(url, { headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId } });
+  const asking = request(url, {
+    agent: false,
+    headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
+  });
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     asking.on('response', resolve).on('error', reject).end();
   });
