@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 import type { Position, Rows } from './protocol.js';
-import { reader, type News, type Reader } from './reader.js';
+import { message, reader, type News, type Reader } from './reader.js';
 import type { ShownRun } from './shownRun.js';
 
 /** All pages that follow runs. */
@@ -48,16 +48,15 @@ export function readers(runs: () => ReadonlyMap<string, ShownRun>): Readers {
 }
 
 function newsOf(runs: ReadonlyMap<string, ShownRun>): News {
-  const texts = new Map<string, string>();
+  const made = new Map<string, Uint8Array>();
   return {
     list: JSON.stringify([...runs.values()].map((run) => run.info())),
     nowMs: performance.now(),
-    textOf: (rows: Rows) => {
-      const { run, from } = rows;
-      const key = `${from.generation}.${from.count} ${run}`;
-      const text = texts.get(key) ?? JSON.stringify(rows);
-      texts.set(key, text);
-      return text;
+    messageOf: (rows: Rows, id) => {
+      const key = `${rows.from.count} ${id} ${rows.run}`;
+      const told = made.get(key) ?? Buffer.from(message('rows', JSON.stringify(rows), id));
+      made.set(key, told);
+      return told;
     },
   };
 }

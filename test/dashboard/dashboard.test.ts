@@ -287,17 +287,17 @@ describe('200 pages that take nothing', () => {
     const microBatches = Array.from({ length: 100 }, (_, i) => ({ loss: Math.sin(i) / 3, weight: 1, metrics: {} }));
     let [most, waited] = [0, false];
     let step = 0;
-    for (let turn = 0; turn < 50; turn++) {
+    for (let turn = 0; turn < 25; turn++) {
       for (let i = 0; i < 80; i++) waited ||= board.next(stepEvent(++step, { microBatches })) !== undefined;
       await wait(10);
       most = Math.max(most, process.memoryUsage.rss() - before);
     }
     const page = await listen(url, {});
-    await vi.waitFor(() => expect(page.messages.at(-1)!.data).toMatchObject([{ lastStep: 4000 }]));
+    await vi.waitFor(() => expect(page.messages.at(-1)!.data).toMatchObject([{ lastStep: 2000 }]));
     page.close();
     sockets.forEach((socket) => socket.destroy());
 
     expect(waited).toBe(false);
-    expect(most / 2 ** 20).toBeLessThan(150); // 8 MB for each of them would be 1600
+    expect(most / 2 ** 20).toBeLessThan(150); // 4 MB for each of them would be 800
   });
 });

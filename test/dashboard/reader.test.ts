@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 
 import type { Position, Rows } from '../../src/dashboard/protocol.js';
-import { reader, type News } from '../../src/dashboard/reader.js';
+import { message, reader, type News } from '../../src/dashboard/reader.js';
 import { runLog } from '../../src/dashboard/runLog.js';
 import type { ShownRun } from '../../src/dashboard/shownRun.js';
 import { stepEvent } from '../../src/testing/steps.js';
@@ -16,8 +16,8 @@ const make = (room = Infinity) => {
     get writableNeedDrain() {
       return connection.room <= 0;
     },
-    write: (text: string) => {
-      written.push(text);
+    write: (text: string | Uint8Array) => {
+      written.push(String(text));
       return --connection.room > 0;
     },
     destroy: () => (connection.isCut = true),
@@ -28,7 +28,11 @@ const make = (room = Infinity) => {
   const add = (count: number): void => {
     for (let i = 0; i < count; i++) log.add(stepEvent(log.lastStep + 1));
   };
-  const news = (nowMs: number, list = '[]'): News => ({ list, nowMs, textOf: (rows) => JSON.stringify(rows) });
+  const news = (nowMs: number, list = '[]'): News => ({
+    list,
+    nowMs,
+    messageOf: (rows, id) => Buffer.from(message('rows', JSON.stringify(rows), id)),
+  });
   const told = (): number[] =>
     written
       .filter((text) => text.includes('event: rows'))
