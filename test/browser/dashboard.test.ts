@@ -120,7 +120,7 @@ describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 20_00
     await page.locator('#table tbody tr').first().waitFor();
     const [head, ...rows] = await page
       .locator('#table tr')
-      .evaluateAll((found) => found.map((row) => [...row.children].map((cell) => cell.textContent)));
+      .evaluateAll((found) => found.map((row) => Array.from(row.children, (cell) => cell.textContent)));
     return Object.fromEntries(head!.map((name, i) => [name, rows.map((row) => row[i]!).reverse()]));
   };
 
@@ -373,7 +373,7 @@ describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 20_00
     async (name, options) => {
       const events = recorded(300);
       const board = openBoard({ learningRate: 1e-3 });
-      for (const control$ of [board.learningRate$, board.gate$, board.stop$, board.checkpoint$]) control$.subscribe(); // so that all is offered
+      merge(board.learningRate$, board.gate$, board.stop$, board.checkpoint$).subscribe(); // so that all is offered
       for (const event of events) await board.next(event);
       await board.next({
         type: 'checkpoint',

@@ -146,7 +146,7 @@ describe('dashboard', () => {
     const board = openBoard();
     await feed(board, steps(1, 2));
     await board.next(stepEvent(3));
-    board.error!(new Error('out of memory'));
+    void board.error!(new Error('out of memory'));
 
     expect((await seriesOf(board)).notes).toStrictEqual([{ globalStep: 3, kind: 'error', text: 'out of memory' }]);
   });

@@ -40,6 +40,7 @@ export function plot(choose: Choose, tall: boolean): Plot {
         scales: {
           x: { time: false, range: () => [...now.range] },
           y: {
+            // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum's names exist in types only
             distr: (log ? 3 : 1) as uPlot.Scale.Distr,
             range: (self, least, most) => yRange(self, least, most, log, now.chart.dots),
           },
