@@ -41,7 +41,7 @@ const PHONE: BrowserContextOptions = {
   hasTouch: true,
 };
 
-describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 20_000 }, () => {
+describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 60_000 }, () => {
   let browser: Browser | undefined;
   const closers: (() => unknown)[] = [];
   beforeAll(async () => {
@@ -396,12 +396,17 @@ describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 20_00
         await page.locator('figure').nth(5).waitFor();
         await shot(page, `${name} ${colorScheme}`.replaceAll(' ', '-'));
 
-        const found = (await page.evaluate('axe.run()')) as AxeResults;
+        // What differs in the dark are colours.
+        const found = (await page.evaluate(
+          colorScheme === 'light' ? 'axe.run()' : "axe.run({ runOnly: ['color-contrast'] })",
+        )) as AxeResults;
         expect(
           found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
         ).toStrictEqual([]);
         expect(found.passes.map(({ id }) => id)).toStrictEqual(
-          expect.arrayContaining(['color-contrast', 'label', 'button-name']),
+          expect.arrayContaining(
+            colorScheme === 'light' ? ['color-contrast', 'label', 'button-name'] : ['color-contrast'],
+          ),
         );
       }
       await numbersOf(page);
