@@ -151,6 +151,16 @@ describe('dashboard', () => {
     expect((await seriesOf(board)).notes).toStrictEqual([{ globalStep: 3, kind: 'error', text: 'out of memory' }]);
   });
 
+  it('has the end of a run that goes on at its new end only', async () => {
+    const board = openBoard();
+    await feed(board, [...steps(1, 3), { type: 'end', globalStep: 3, epoch: 1, reason: 'steps' }]);
+    await feed(board, [...steps(4, 5), { type: 'end', globalStep: 5, epoch: 1, reason: 'steps' }]);
+    const { notes, steps: table } = await seriesOf(board);
+
+    expect(notes.map(({ globalStep, kind }) => [globalStep, kind])).toStrictEqual([[5, 'end']]);
+    expect(table.steps).toStrictEqual([1, 2, 3, 4, 5]);
+  });
+
   it('has ended when it was unsubscribed', async () => {
     const board = openBoard();
     await board.url;

@@ -6,6 +6,7 @@ import { from, lastValueFrom } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { tee } from '../../operators/tee.js';
+import type { TrainingEvent } from '../../src/core/events.js';
 import { recordedRuns } from '../../src/dashboard/recordedRuns.js';
 import { jsonlFile } from '../../src/sinks/jsonlFile.js';
 import { stepEvent } from '../../src/testing/steps.js';
@@ -57,11 +58,17 @@ describe('recordedRuns', () => {
 
   it('follows a file wherever its lines are cut, letters of several bytes too', async () => {
     const path = fileOf('a');
-    const bytes = Buffer.from(
-      lines(1, 2) +
-        `${eventLine({ type: 'text', globalStep: 2, epoch: 1, name: 'é', text: '∇ 梯度' })}\n` +
-        lines(3, 4),
-    );
+    const name = 'é∇梯度'.repeat(5);
+    const saved: TrainingEvent = {
+      type: 'checkpoint',
+      globalStep: 2,
+      epoch: 1,
+      name,
+      reason: 'steps',
+      best: false,
+      skipped: 0,
+    };
+    const bytes = Buffer.from(`${lines(1, 2)}${eventLine(saved)}\n${lines(3, 4)}`);
     writeFileSync(path, '');
     const runs = recordedRuns(folder);
     for (let at = 0; at < bytes.length; at += 7) {
@@ -70,8 +77,9 @@ describe('recordedRuns', () => {
     }
 
     expect(stepsOf(runs, 'a')).toStrictEqual([1, 2, 3, 4]);
-    expect(runs.runs.get('a')!.log.position.count).toBe(4);
-    expect(runs.runs.get('a')!.log.series({ from: 0, to: 9, pixels: 9, every: 1 }, 1).notes).toStrictEqual([]);
+    expect(runs.runs.get('a')!.log.position.count).toBe(5);
+    const { notes } = runs.runs.get('a')!.log.series({ from: 0, to: 9, pixels: 9, every: 1 }, 1);
+    expect(notes.map(({ text }) => text)).toStrictEqual([`${name} (steps)`]);
   });
 
   it('begins anew when the file is replaced, as a run that goes on replaces it, or cut', async () => {

@@ -107,6 +107,18 @@ describe('runLog', () => {
     expect(log.position.generation).not.toBe(before.generation);
   });
 
+  it('averages what stays, and what was given again, and nothing of what was taken back', () => {
+    const log = logOf(steps(1, 10));
+    log.series(WHOLE, 0.3);
+    const again = steps(7, 9).map((event) => ({ ...event, microBatches: [{ loss: 50, weight: 1, metrics: {} }] }));
+    again.forEach((event) => log.add(event));
+
+    expect(log.series(WHOLE, 0.3)).toMatchObject({
+      steps: logOf([...steps(1, 6), ...again]).series(WHOLE, 0.3).steps,
+      average: logOf([...steps(1, 6), ...again]).series(WHOLE, 0.3).average,
+    });
+  });
+
   it('begins anew where a run that was saved after its step goes on: the step stays', () => {
     const log = logOf([...steps(1, 5), validationEvent(5)]);
     log.begin({ type: 'validation', globalStep: 5 });

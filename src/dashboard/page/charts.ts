@@ -31,7 +31,16 @@ const TITLES: Readonly<Record<string, string>> = {
 /** Columns that share a chart, by what their names begin with. */
 const FAMILIES: Readonly<Record<string, string>> = { timeMs: 'Step time (ms)', memoryMb: 'Memory (MiB)' };
 
-const NAMES: Readonly<Record<string, string>> = { forwardBackward: 'forward, backward' };
+/** In the order of a step; others come behind. */
+const NAMES: Readonly<Record<string, string>> = {
+  data: 'data',
+  forwardBackward: 'forward, backward',
+  update: 'update',
+  read: 'read',
+  validation: 'validation',
+  snapshot: 'snapshot',
+  sinks: 'sinks',
+};
 
 /** The charts of some runs; the first is shown in full, of the others what is to be compared. */
 export function chartsOf(runs: readonly Shown[]): Chart[] {
@@ -82,7 +91,7 @@ export function chartsOf(runs: readonly Shown[]): Chart[] {
     lines: runs
       .slice(0, 1)
       .flatMap((run) =>
-        namesIn([run], new RegExp(`^${family}\\.(.+)$`)).flatMap((name, i) =>
+        inOrder(namesIn([run], new RegExp(`^${family}\\.(.+)$`))).flatMap((name, i) =>
           line(run, `${family}.${name}`, NAMES[name] ?? name, 'strong', `--run${i % 6}`),
         ),
       ),
@@ -111,4 +120,9 @@ function namesIn(runs: readonly Shown[], pattern: RegExp): string[] {
 
 function isNumber(value: number | null): value is number {
   return value !== null;
+}
+
+function inOrder(names: readonly string[]): string[] {
+  const known = Object.keys(NAMES).filter((name) => names.includes(name));
+  return [...known, ...names.filter((name) => !known.includes(name))];
 }
