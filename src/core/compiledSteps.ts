@@ -51,7 +51,6 @@ export function compiledSteps(
 
       const add = (window: Window | undefined, newest: ForwardPass): Window => {
         const { batch } = newest;
-        newest[RUN]?.times?.enter('forwardBackward');
         try {
           microStep += 1;
           const empty = { size: 0, weight: 0, samples: 0, globalStep, microBatches: [] };
@@ -79,10 +78,9 @@ export function compiledSteps(
           const learningRate = given * (full[RUN]?.rate?.scale ?? 1);
           const maxNorm = limit.at(globalStep + 1);
           const scalars = step.finishWindow({ scale, learningRate, maxNorm });
-          globalStep += 1;
           full.weights.updates += 1;
           const changes = [...limit.apply(maxNorm), ...rate.apply(given)];
-          return noteChanges({ ...full, globalStep, learningRate, ...scalars }, changes);
+          return noteChanges({ ...full, globalStep: ++globalStep, learningRate, ...scalars }, changes);
         } catch (error) {
           disposeTensors(full.microBatches);
           throw placed(error, 'optimizerStep', globalStep + 1, full.microStep);

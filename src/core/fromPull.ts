@@ -91,7 +91,7 @@ export function fromPull<T extends object>(
     const { next, fill, drop } = pullAhead(pull, { isAsked, orStopped }, prefetch);
 
     const isClosed = (): boolean => subscriber.closed; // asked anew after each await, which TypeScript does not know
-    const paused = () => orStopped(during(opened(abort.signal)));
+    const paused = () => (times.enter(), orStopped(during(opened(abort.signal))));
     let failure: { readonly error: unknown } | undefined;
     const failed = (error: unknown): typeof STOPPED => ((failure = { error }), STOPPED);
     const emitAll = async (): Promise<void> => {
@@ -123,7 +123,6 @@ export function fromPull<T extends object>(
         times.enter('snapshot');
         take(); // nothing is under way: the one moment when all stages agree
         if (areClosed()) {
-          times.enter();
           await paused();
           if (isAsked() || isClosed()) {
             endsAs('stopped');
@@ -136,8 +135,7 @@ export function fromPull<T extends object>(
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
         if (isWaiting()) await settled();
         if (performance.now() - turn > yieldEveryMs) {
-          times.enter();
-          await nextTurn();
+          await (times.enter(), nextTurn());
           turn = performance.now();
         }
       }
