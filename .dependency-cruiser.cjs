@@ -81,7 +81,8 @@ module.exports = {
       },
       to: {
         path: '^(operators|src)/',
-        pathNot: '(/index|/cli/main|/checkpoint/(node|s3)|/sinks/(node|prometheus|tensorBoard)|/dashboard/page/page)[.]ts$',
+        pathNot:
+          '(/index|/cli/main|/checkpoint/(node|s3)|/sinks/(node|prometheus|tensorBoard)|/dashboard/page/page)[.]ts$',
         reachable: false,
       },
     },
