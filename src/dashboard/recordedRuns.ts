@@ -16,7 +16,7 @@ export interface RecordedRuns {
 const EVENTS = 'events.jsonl';
 
 /** @param folder - One that has a folder for each run, or a run's own. */
-export function recordedRuns(folder: string, now = () => asyncScheduler.now()): RecordedRuns {
+export function recordedRuns(folder: string, now: () => number = () => asyncScheduler.now()): RecordedRuns {
   const path = resolve(folder);
   let runs: ReadonlyMap<string, RecordedRun> = new Map();
 

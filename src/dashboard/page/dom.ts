@@ -23,8 +23,8 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 export function readable(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e12) return value.toLocaleString('en').replaceAll(',', ' ');
   if (size >= 1e6 || (size < 1e-3 && value !== 0)) return value.toExponential(2).replace('e+', 'e');
-  if (Number.isInteger(value)) return value.toLocaleString('en').replaceAll(',', ' ');
   return size >= 1000 ? Math.round(value).toLocaleString('en').replaceAll(',', ' ') : value.toPrecision(4);
 }
 
