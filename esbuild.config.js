@@ -4,6 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { build } from 'esbuild';
 
+import buildPage from './esbuild.page.js';
+
 const { bin, browser, exports } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 const sourceOf = (built) => built.replace('./dist/', '').replace(/js$/, 'ts');
@@ -31,3 +33,4 @@ for (const [file, { exports: names }] of Object.entries(single.metafile.outputs)
     throw new Error(`esbuild.config.js: ${file} exports ${missing.join()}, operators/index.ts does not`);
   writeFileSync(file, `export { ${names.join(', ')} } from './index.js';\n`);
 }
+await buildPage();

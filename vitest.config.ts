@@ -16,6 +16,8 @@ const alias = Object.entries(exports).flatMap(([entry, target]) => {
 });
 
 const inProcess = { setupFiles: ['test/support/setup.ts'], testTimeout: 20_000 };
+/** What runs from its source serves the page from dist/. */
+const globalSetup = ['esbuild.page.js'];
 const native = ['test/engine/node/**', 'test/engine/compile/**'];
 const apart = ['test/package/**', ...native, 'test/engine/webgpu/**', 'test/browser/**'];
 
@@ -27,7 +29,7 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias },
-        test: { ...inProcess, name: 'unit', include: ['test/**/*.test.ts'], exclude: apart },
+        test: { ...inProcess, globalSetup, name: 'unit', include: ['test/**/*.test.ts'], exclude: apart },
       },
       // What needs more than npm gives: each says how to get it, is skipped without it, and fails without it in CI.
       {
@@ -43,7 +45,13 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias },
-        test: { name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
+        test: {
+          globalSetup,
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
       },
       {
         extends: true,

@@ -52,6 +52,7 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
         ),
         mapOwned((pass) => {
           const { batch, reducers, seed, weights, globalStep } = pass;
+          pass[RUN]?.times?.enter('forwardBackward');
           const isRepeat = pass[RUN]?.isRepeat?.();
           if (!isRepeat) passes.count += 1;
           const microStep = passes.count;

@@ -23,6 +23,7 @@ export { stopEarly, type StopEarlyOptions } from './stopEarly.js';
 export { untilMetric, type Goal } from './untilMetric.js';
 export { maxDuration } from './maxDuration.js';
 export { throughput } from './throughput.js';
+export { stepTimes } from './stepTimes.js';
 export { logEvery } from './logEvery.js';
 export { gate } from './gate.js';
 export { tee, type Sink, type TeeOptions } from './tee.js';

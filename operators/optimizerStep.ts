@@ -66,6 +66,7 @@ export function optimizerStep(optimizer: Optimizer): OperatorFunction<GradientSt
           },
         ),
         map((step) => {
+          step[RUN]?.times?.enter('update');
           try {
             if (step.globalStep !== globalStep) throw new StaleGradientError(step.globalStep, globalStep);
             if (!weights) state = optimizer.init(step.weights.slots);

@@ -84,6 +84,7 @@ export function readback<T extends StepResult | TrainingEvent>(
           ({ data }) => (skips = countsIn(data, ['count', 'inARow'], 'readback')),
         ),
         waitMap((value) => {
+          value[RUN]?.times?.enter('read');
           held.push(value);
           const steps = held.filter((each) => !('type' in each)).length;
           return steps === every || steps === 0 ? drain() : EMPTY;

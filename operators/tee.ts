@@ -2,7 +2,7 @@ import { catchError, concatWith, defer, endWith, finalize, pipe, type MonoTypeOp
 
 import { behindSink } from '../src/core/behindSink.js';
 import { ArgumentError, assertPositive, assertPositiveInteger } from '../src/core/errors.js';
-import { waitMap } from '../src/core/run.js';
+import { RUN, waitMap, type InRun } from '../src/core/run.js';
 import { sinkWork, type Sink, type SinkWork } from '../src/core/sink.js';
 
 export type { Sink } from '../src/core/sink.js';
@@ -80,7 +80,10 @@ export function tee<E extends object>(
 function withSink<E extends object>({ next, error, complete }: SinkWork<E>): MonoTypeOperatorFunction<E> {
   return pipe(
     catchError(error),
-    waitMap((event: E) => next(event).pipe(endWith(event))),
+    waitMap((event: E & InRun) => {
+      event[RUN]?.times?.enter('sinks');
+      return next(event).pipe(endWith(event));
+    }),
     concatWith(defer(complete)),
   );
 }

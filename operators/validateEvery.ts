@@ -62,6 +62,7 @@ function validation(
       if (globalStep !== step.globalStep) throw new StaleStepError('validateEvery', step.globalStep, globalStep);
     };
     assertFresh();
+    run.times?.enter('validation');
     return evaluateBatches(data, { model: run.averaged ?? run.model, loss: run.loss, metrics }).pipe(
       map((evaluation): ValidationEvent => {
         assertFresh();

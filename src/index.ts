@@ -57,6 +57,7 @@ export { stopEarly, type StopEarlyOptions } from '../operators/stopEarly.js';
 export { untilMetric, type Goal } from '../operators/untilMetric.js';
 export { maxDuration } from '../operators/maxDuration.js';
 export { throughput } from '../operators/throughput.js';
+export { stepTimes } from '../operators/stepTimes.js';
 export { logEvery } from '../operators/logEvery.js';
 export { gate } from '../operators/gate.js';
 export { tee, type Sink, type TeeOptions } from '../operators/tee.js';

@@ -16,6 +16,7 @@ it.each([
   'gradstream/sinks/mlflow',
   'gradstream/sinks/wandb',
   'gradstream/sinks/prometheus',
+  'gradstream/dashboard',
   'gradstream/sinks/tensorboard',
   'gradstream/plot',
   'gradstream/replicas',

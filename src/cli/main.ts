@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 
 import { ConfigError } from '../config/configError.js';
 import { ArgumentError } from '../core/errors.js';
+import { dashboardCommand } from './dashboard.js';
 import { describeError } from './describeError.js';
 import { doctorCommand } from './doctor.js';
 import { evaluateCommand } from './evaluate.js';
@@ -30,6 +31,7 @@ for (const command of [
   evaluateCommand(),
   predictCommand(),
   logsCommand(),
+  dashboardCommand(),
   doctorCommand(),
   nativeCommand(),
 ])

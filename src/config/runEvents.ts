@@ -1,6 +1,7 @@
 import { identity, type Observable } from 'rxjs';
 
 import { logEvery } from '../../operators/logEvery.js';
+import { stepTimes } from '../../operators/stepTimes.js';
 import { tee, type Sink } from '../../operators/tee.js';
 import { throughput } from '../../operators/throughput.js';
 import { validateEvery } from '../../operators/validateEvery.js';
@@ -43,6 +44,7 @@ export function runEvents(plan: Plan, parts: RunParts): Observable<TrainingEvent
     every !== undefined && validation ? validateEvery(every, validation) : identity,
     (run$) => plan.operators.reduce((piped$, operator) => piped$.pipe(operator), run$),
     throughput(),
+    stepTimes(),
     checkpointEvery(saveEvery, folder.store, { ...defined(keeping), on: stop$ }),
     tee(watch),
     logEvery(plan.logEvery),

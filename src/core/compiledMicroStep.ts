@@ -1,6 +1,7 @@
 import { weightOf } from './batch.js';
 import type { CompiledStep } from './compiler.js';
 import { computeParts } from './computeParts.js';
+import { RUN } from './run.js';
 import type { ForwardPass, MicroBatchResult } from './values.js';
 
 /**
@@ -14,6 +15,7 @@ export function compiledMicroStep(
   opened: number | undefined,
   microStep: number,
 ): { readonly result: MicroBatchResult; readonly unit: number } {
+  pass[RUN]?.times?.enter('forwardBackward');
   const weight = weightOf(pass.batch);
   let unit = opened;
   const result = computeParts(pass, microStep, ({ batch, share, index }) => {

@@ -72,15 +72,15 @@ export function compiledSteps(
         return noteChanges(full, size.apply(wanted));
       };
       const finish = map(({ scale, ...full }: FullWindow): StepResult => {
+        full[RUN]?.times?.enter('update');
         try {
           const given = rate.at(globalStep + 1);
           const learningRate = given * (full[RUN]?.rate?.scale ?? 1);
           const maxNorm = limit.at(globalStep + 1);
           const scalars = step.finishWindow({ scale, learningRate, maxNorm });
-          globalStep += 1;
           full.weights.updates += 1;
           const changes = [...limit.apply(maxNorm), ...rate.apply(given)];
-          return noteChanges({ ...full, globalStep, learningRate, ...scalars }, changes);
+          return noteChanges({ ...full, globalStep: ++globalStep, learningRate, ...scalars }, changes);
         } catch (error) {
           disposeTensors(full.microBatches);
           throw placed(error, 'optimizerStep', globalStep + 1, full.microStep);

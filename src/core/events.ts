@@ -41,6 +41,8 @@ export interface StepEvent extends InRun {
   readonly ema: Readonly<Record<string, number>>;
   /** What `throughput` has added. */
   readonly samplesPerSecond?: number;
+  /** What `stepTimes` has added: milliseconds since the step before, by what they went to. */
+  readonly timesMs?: Readonly<Record<string, number>>;
   /** NaN or Infinity: in what, and whether the step was applied all the same; `count` says how many steps of the run have been skipped by now. */
   readonly nonFinite?: { readonly what: string; readonly action: 'skipped' | 'kept'; readonly count?: number };
   /** Live hyper-parameters that were applied to this step and not to the one before, until `changes` makes events of them. */

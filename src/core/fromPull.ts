@@ -12,6 +12,7 @@ import { nextTurn } from './nextTurn.js';
 import { runState } from './runState.js';
 import type { Checkpoint } from './snapshot.js';
 import type { EpochSource } from './source.js';
+import { spentTimes } from './spentTimes.js';
 import { standing } from './standing.js';
 import { STOPPED, stopping } from './stopping.js';
 import { sayOtherVersions } from './versions.js';
@@ -85,18 +86,20 @@ export function fromPull<T extends object>(
     let cursor: Cursor | undefined;
     const saved = state.join('source', () => ({ data: { ...cursor } }));
     let isRepeat = false;
-    const run: Run = { ...words, isRepeat: () => isRepeat, state, waitUntil, pauseUntil };
+    const times = spentTimes();
+    const run: Run = { ...words, isRepeat: () => isRepeat, state, times, waitUntil, pauseUntil };
     const pull = puller(source, epochs, abort.signal, saved && countsIn(saved.data, ['pass', 'given'], 'source'));
     const { next, fill, drop } = pullAhead(pull, stops, prefetch);
 
     const isClosed = (): boolean => subscriber.closed; // asked anew after each await, which TypeScript does not know
-    const paused = () => orStopped(during(opened(abort.signal)));
+    const paused = () => (times.enter(), orStopped(during(opened(abort.signal))));
     let failure: { readonly error: unknown } | undefined;
     const failed = (error: unknown): typeof STOPPED => ((failure = { error }), STOPPED);
     const emitAll = async (): Promise<void> => {
       let epoch = 0;
       let turn = performance.now();
       for (;;) {
+        times.enter('data');
         const pulled = await next().catch(failed);
         const before = pulled === STOPPED ? undefined : pull.endedBefore(pulled?.epoch);
         if (before) {
@@ -115,6 +118,7 @@ export function fromPull<T extends object>(
           break;
         }
         ({ epoch, cursor } = pulled);
+        times.enter('snapshot');
         take(); // nothing is under way: the one moment when all stages agree
         if (areClosed()) {
           await paused();
@@ -124,11 +128,12 @@ export function fromPull<T extends object>(
             break;
           }
         }
+        times.enter('data');
         fill();
         subscriber.next({ ...pulled.value, epoch, [RUN]: run });
         if (isWaiting()) await settled();
         if (performance.now() - turn > yieldEveryMs) {
-          await nextTurn();
+          await (times.enter(), nextTurn());
           turn = performance.now();
         }
       }

@@ -23,6 +23,7 @@ import type { Metric } from './metric.js';
 import type { Model } from './model.js';
 import { oneByOne } from './oneByOne.js';
 import type { RunState } from './snapshot.js';
+import type { SpentTimes } from './spentTimes.js';
 
 /** The key under which values carry their run; being a symbol, it is seen by neither JSON nor structured clones. */
 export const RUN: unique symbol = Symbol('gradstream.run');
@@ -64,6 +65,8 @@ export interface Run {
   readonly metrics?: Readonly<Record<string, Metric>>;
   /** The global step of the weights as they are now. */
   readonly globalStep?: () => number;
+  /** What the run's time goes to; stages say when they begin. */
+  readonly times?: SpentTimes;
   /** What the run has changed by itself, up to a global step; each change once. */
   readonly changes?: (upTo: number) => readonly RunChange[];
 }

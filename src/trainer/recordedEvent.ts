@@ -32,6 +32,7 @@ const Recorded = v.variant('type', [
     worldSize: count,
     ema: reals,
     samplesPerSecond: v.exactOptional(real),
+    timesMs: v.exactOptional(reals),
     nonFinite: v.exactOptional(
       v.looseObject({ what: v.string(), action: v.picklist(['skipped', 'kept']), count: v.exactOptional(count) }),
     ),

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { engine, type Engine, type EngineName } from '../../src/engine/engine.js';
 import { drawResults } from './chart.js';
 import { checkpointCost } from './checkpoint.js';
+import { dashboardCost } from './dashboard.js';
 import { AS_SHIPPED, BY_HAND, COMPILED, contenders, FIT, K, type Run } from './contenders.js';
 import { exportModel } from './exportModel.js';
 import { useWasmKernels, wasmKernels } from './kernels.js';
@@ -32,7 +33,7 @@ const BATCHES = 32;
 const TRAINABLE_AS_SHIPPED: readonly BenchModel[] = ['tiny', 'mlp', 'deep'];
 
 /** What is no model. */
-const BESIDES = ['memory', 'checkpoint', 'sinks'];
+const BESIDES = ['memory', 'checkpoint', 'sinks', 'dashboard'];
 const ALL = [...Object.keys(SIZES), ...BESIDES];
 const [asked = ALL.join(','), engineName, rounds = '5'] = process.argv.slice(2);
 const names = asked.split(',');
@@ -62,7 +63,8 @@ try {
 const checkpoints =
   names.includes('checkpoint') && Number(rounds) > 0 ? await checkpointCost(chosen, Number(rounds)) : {};
 const sinks = names.includes('sinks') && Number(rounds) > 0 ? await sinksCost(chosen, Number(rounds)) : {};
-const others = { ...checkpoints, ...sinks, ...(names.includes('memory') ? await measureMemory() : {}) };
+const looks = names.includes('dashboard') && Number(rounds) > 0 ? await dashboardCost(chosen, Number(rounds)) : {};
+const others = { ...checkpoints, ...sinks, ...looks, ...(names.includes('memory') ? await measureMemory() : {}) };
 if (rows.length > 0 && Number(rounds) > 0) {
   const where = [cpus()[0]!.model.trim(), `${cpus().length} cores`, chosen.about, peers.about];
   console.log(markdown(rows));

@@ -81,7 +81,9 @@ const eventsOf = (run: string): TrainingEvent[] =>
   readFileSync(at('runs', run, 'events.jsonl'), 'utf8')
     .trim()
     .split('\n')
-    .map((text) => ({ ...(JSON.parse(text) as TrainingEvent), samplesPerSecond: undefined }) as never);
+    .map(
+      (text) => ({ ...(JSON.parse(text) as TrainingEvent), samplesPerSecond: undefined, timesMs: undefined }) as never,
+    );
 const trained = (run: string) => eventsOf(run).filter(({ type }) => type === 'step' || type === 'validation');
 const weightsOf = (run: string): Buffer => {
   const checkpoints = at('runs', run, 'checkpoints');

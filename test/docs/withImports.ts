@@ -20,6 +20,7 @@ const ENTRIES = {
   'gradstream/sinks/node': 'src/sinks/node.ts',
   'gradstream/sinks/prometheus': 'src/sinks/prometheus.ts',
   'gradstream/sinks/tensorboard': 'src/sinks/tensorBoard.ts',
+  'gradstream/dashboard': 'src/dashboard/index.ts',
 };
 
 /** A code block with an import for every name of the library, RxJS or (on the data side) IxJS that it uses and does not import or declare itself. */

@@ -160,6 +160,7 @@ const cases: Record<string, Case> = {
   untilMetric: { operator: () => operators.untilMetric('loss', { atLeast: 1 }), value: (n) => stepEvent(n + 1) },
   maxDuration: { operator: () => operators.maxDuration('1h'), value: (n) => stepEvent(n + 1) },
   throughput: { operator: () => operators.throughput(), value: (n) => stepEvent(n + 1) },
+  stepTimes: { operator: () => operators.stepTimes(), value: (n) => stepEvent(n + 1) },
   gate: { operator: () => operators.gate(NEVER), value: (n) => stepEvent(n + 1) },
   logEvery: {
     operator: () => operators.logEvery(1),
