@@ -66,7 +66,9 @@ describe('replicas train on digits as one replica would', { timeout: 60_000 }, (
     const listen = (worker: Worker) =>
       worker.stdout.pipe(new Writable({ write: (text, _, done) => ((output += String(text)), done()) }));
     process.on('worker', listen);
-    await startThreads(2, pathToFileURL(await bundled(program)), { stdout: true }).finally(() => process.off('worker', listen));
+    await startThreads(2, pathToFileURL(await bundled(program)), { stdout: true }).finally(() =>
+      process.off('worker', listen),
+    );
     expectAsOne(said(output), one, 2);
   });
 

@@ -29,6 +29,7 @@ export const everyKind: { readonly [K in TrainingEvent['type']]: Whole<Extract<T
     worldSize: 1,
     ema: { loss: 0.625 },
     samplesPerSecond: 1000,
+    timesMs: { data: 0.5, forward: 1.5 },
     nonFinite: { what: 'gradient', action: 'skipped', count: 1 },
     changes: [change],
     histograms: [histogram],
