@@ -7,8 +7,8 @@ import { build } from 'esbuild';
 const made = new Map<string, Promise<string>>();
 
 /**
- * Bundles a program of our source as the package is, so that its threads and processes start in a third of the time; where it finds what the package
- * needs.
+ * Bundles a program of our source as the package is, so that its threads and processes start in a third of the time; within the package, where it finds
+ * what that needs, and itself.
  */
 export function bundled(source: URL): Promise<string> {
   const existing = made.get(source.href);
@@ -20,10 +20,7 @@ export function bundled(source: URL): Promise<string> {
 
 async function bundle(source: URL): Promise<string> {
   const name = basename(source.pathname, '.ts');
-  const folder = new URL(
-    `../../node_modules/.cache/gradstream/test-${name}-${process.pid}-${made.size}/`,
-    import.meta.url,
-  );
+  const folder = new URL(`../.bundled/${name}-${process.pid}-${made.size}/`, import.meta.url);
   const outdir = fileURLToPath(folder);
   process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
   await build({

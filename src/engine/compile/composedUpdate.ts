@@ -1,30 +1,20 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { CompileError } from '../../core/errors.js';
 import { nameVectors } from '../../core/namedVectors.js';
 import type { Optimizer, OptimizerState } from '../../core/optimizer.js';
 import { flatten, type Weights } from '../../core/weights.js';
 import { addRecorded } from './addRecorded.js';
 import type { Backend } from './backend.js';
-import { RATE, type AddUpdate } from './finish.js';
+import { addByRate, byRate, RATES } from './byRate.js';
+import type { AddUpdate } from './finish.js';
 import { addFlatten, addUnflatten } from './flat.js';
-import { addConstant, addFloat, FLOAT, TYPES, type Graph } from './graph.js';
+import { TYPES } from './graph.js';
 import { SEED } from './program.js';
-import { record, type HostTensor, type Recording } from './record.js';
+import { record, type Recording } from './record.js';
 import { settle } from './settle.js';
 import type { Update } from './update.js';
 import { addAssign, type GraphVariable } from './variables.js';
 import { addUngrouped, type WeightGroup } from './weightGroups.js';
-
-/** Learning rates to try an optimizer with, so far apart that what depends on them can be told. */
-const RATES = [2 ** -10, 1, 0.5] as const;
-
-/** A host tensor of an update: `slope` times the learning rate plus `offset`, and the offset alone if it does not depend on the rate. */
-interface ByRate {
-  readonly host: HostTensor;
-  readonly slope?: Float32Array;
-  readonly offset: HostTensor['values'];
-}
 
 /** Names of what an update makes; the state's by the names of its variables. */
 interface Outcome {
@@ -40,7 +30,7 @@ interface Outcome {
  * @param state - A state to try it on.
  * @param groups - What the gradients come in.
  * @param targets - The graph's variables for the weights, in order.
- * @throws {@link CompileError} if the update depends on the learning rate in another way, or cannot be recorded.
+ * @throws CompileError if the update depends on the learning rate in another way, or cannot be recorded.
  */
 export function composedUpdate(
   library: typeof tf,
@@ -117,30 +107,4 @@ function recordUpdate(
     recording = { ...recorded, result: { weights: refOf(result.weights), state: names } };
   });
   return recording!;
-}
-
-function byRate(low: HostTensor, high: HostTensor | undefined, middle: HostTensor | undefined, name: string): ByRate {
-  if (!high || !middle || high.values.length !== low.values.length)
-    throw new CompileError(`the update of ${name} runs other ops for other learning rates`);
-  if (low.values.every((value, i) => value === high.values[i])) return { host: low, offset: low.values };
-  const slope = Float32Array.from(high.values, (value, i) => (value - low.values[i]!) / (RATES[1] - RATES[0]));
-  const offset = Float32Array.from(high.values, (value, i) => value - RATES[1] * slope[i]!);
-  const affine = slope.every((factor, i) => {
-    const [expected, actual] = [factor * RATES[2] + offset[i]!, middle.values[i]!];
-    return Math.abs(expected - actual) <= 1e-5 * Math.abs(actual);
-  });
-  if (low.dtype !== FLOAT || !affine)
-    throw new CompileError(`the update of ${name} hands ${low.op} a number that is not linear in the learning rate`);
-  return { host: low, slope, offset };
-}
-
-function addByRate(graph: Graph, name: string, { host, slope, offset }: ByRate): void {
-  if (!slope) {
-    addConstant(graph, name, host);
-    return;
-  }
-  addConstant(graph, `${name}/slope`, { ...host, values: slope });
-  addConstant(graph, `${name}/offset`, { ...host, values: offset });
-  addFloat(graph, `${name}/product`, 'Mul', [RATE, `${name}/slope`]);
-  addFloat(graph, name, 'AddV2', [`${name}/product`, `${name}/offset`]);
 }
