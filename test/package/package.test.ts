@@ -39,7 +39,8 @@ describe('the package', () => {
       (path) => !/^dist[/]((operators|src)[/].+[.](js|d[.]ts)|chunks[/].+[.]js)$/.test(path),
     );
 
-    expect(papers.sort()).toStrictEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    const page = ['dist/src/dashboard/page/index.html', 'dist/src/dashboard/page/page.css'];
+    expect(papers.sort()).toStrictEqual(['CHANGELOG.md', 'LICENSE', 'README.md', ...page, 'package.json']);
   });
 
   it('never installs the native engine, an optional peer', () => {
