@@ -49,11 +49,11 @@ export function jointRun(replicas: number): JointRun {
       then();
     };
   };
-  /** Tells those behind, then lets replicas go on. */
-  const tell = ({ tell: say }: Word, to: readonly number[]): void => {
+  /** Tells those behind, if there is a word for them; then lets replicas go on. */
+  const tell = (said: Word | undefined, to: readonly number[]): void => {
     const held = to.flatMap((rank) => releases.get(rank) ?? []);
     to.forEach((rank) => releases.delete(rank));
-    void say().then(() => held.forEach((release) => release()));
+    void Promise.resolve(said?.tell()).then(() => held.forEach((release) => release()));
   };
   const stop = (reason: EndReason | undefined): void => {
     isStopped = true;
@@ -107,10 +107,9 @@ export function jointRun(replicas: number): JointRun {
       const atEpochEnd = ranks().filter((rank) => phases[rank] === 'epochEnded');
       all().forEach(({ passes }) => passes && (passes.count = microSteps)); // one with fewer micro-batches catches up, what was given back is not counted
       atEpochEnd.forEach((rank) => (phases[rank] = 'giving'));
+      if (atEpochEnd.length === 0) return tell(lastWord, ranks());
       // Where the first replica was stopped before it knew, it finds out when the run goes on.
-      if (atEpochEnd.length === 0) tell(lastWord, ranks());
-      else if (!isStopped || atEpochEnd.includes(first())) tell(epochEnd, atEpochEnd);
-      else atEpochEnd.forEach((rank) => (releases.get(rank)?.(), releases.delete(rank)));
+      tell(!isStopped || atEpochEnd.includes(first()) ? epochEnd : undefined, atEpochEnd);
     },
     run: () => ({ ...runs.get(first()), ...words }),
   };

@@ -47,7 +47,7 @@ const EXIT = { complete: 0, error: 1, unsubscribed: 255 };
  * step. With an `id` a run goes on from there: what its first event comes after stays, and the rest it gives again; a run that starts over takes the place of
  * what was there. Files of W&B's own client are never touched.
  *
- * **Cost**: 30 µs for a step of eight numbers, and 6 s to go on behind 100,000 of them, once (measured). **Memory**: a row; where a run goes on, its whole
+ * **Cost**: some 30 µs for a step of eight numbers, and about 6 s to go on behind 100,000 of them, once. **Memory**: a row; where a run goes on, its whole
  * file, once.
  *
  * @example

@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs/light.js';
 
-const field = (type: string, id: number) => ({ type, id });
-const list = (type: string, id: number) => ({ rule: 'repeated', type, id });
+import { field, list } from '../messageFields.js';
+
 /** Of these fields one is given, and written also if it is 0, false or empty. */
 const oneof = (...names: string[]) => ({ oneofs: { value: { oneof: names } } });
 const packed = (type: string, id: number) => ({ ...list(type, id), options: { packed: true } });

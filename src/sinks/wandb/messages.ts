@@ -1,7 +1,6 @@
 import protobuf from 'protobufjs/light.js';
 
-const field = (type: string, id: number) => ({ type, id });
-const list = (type: string, id: number) => ({ rule: 'repeated', type, id });
+import { field, list } from '../messageFields.js';
 
 /** What a run's file is made of, as far as it is written here: `wandb_internal.proto` of W&B's client. */
 const MESSAGES = {

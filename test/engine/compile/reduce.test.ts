@@ -27,31 +27,37 @@ const reduced: MonoTypeOperatorFunction<GradientStep> = map((step) => {
 const reducedLater: MonoTypeOperatorFunction<GradientStep> = (source) =>
   source.pipe(waitMap((step) => of(step).pipe(reduced, delay(2))));
 
+/** What came of two epochs: the weights, and each step's numbers. */
+async function trained(sizes: readonly number[], options: Partial<TrainStepOptions>) {
+  const model = line();
+  const events = await lastValueFrom(
+    fromPull(batchesOf(sizes), { epochs: 2 }).pipe(
+      trainStep(model, {
+        loss: squaredError,
+        optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }),
+        accumulate: 2,
+        ...options,
+      }),
+      readback(),
+      toArray(),
+    ),
+  );
+  const weights = model.read();
+  model.dispose();
+  const numbers = events.map(({ loss, gradientNorm, samples, worldSize }) => [
+    loss,
+    gradientNorm ?? 0,
+    samples,
+    worldSize,
+  ]);
+  return { weights, numbers };
+}
+
 describe.skipIf(absent)(`trainStep with reduce ${INSTALLED}`, () => {
   onNode();
 
-  async function run(options: Partial<TrainStepOptions>) {
-    const model = line();
-    const events = await lastValueFrom(
-      fromPull(batchesOf([4, 2, 3, 1, 4, 4, 2]), { epochs: 2 }).pipe(
-        trainStep(model, {
-          loss: squaredError,
-          optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }),
-          accumulate: 2,
-          ...options,
-        }),
-        readback(),
-        toArray(),
-      ),
-    );
-    const weights = model.read();
-    model.dispose();
-    return {
-      weights,
-      numbers: events.map(({ loss, gradientNorm, worldSize }) => [loss, gradientNorm ?? 0, worldSize]),
-    };
-  }
-  let plain!: Awaited<ReturnType<typeof run>>;
+  const run = (options: Partial<TrainStepOptions>) => trained([4, 2, 3, 1, 4, 4, 2], options);
+  let plain!: Awaited<ReturnType<typeof trained>>;
   beforeEach(async () => (plain = await run({ compile: false })));
 
   it.each([
@@ -63,7 +69,7 @@ describe.skipIf(absent)(`trainStep with reduce ${INSTALLED}`, () => {
     compiled.numbers.flat().forEach((value, i) => expect(value).toBeCloseTo(eager.numbers.flat()[i]!, 5));
     compiled.weights.forEach((value, i) => expect(value).toBeCloseTo(eager.weights[i]!, 4));
     expect(eager.weights).not.toEqual(plain.weights);
-    expect(compiled.numbers.every(([, , worldSize]) => worldSize === 2)).toBe(true);
+    expect(compiled.numbers.every(([, , , worldSize]) => worldSize === 2)).toBe(true);
   });
 });
 
@@ -73,36 +79,13 @@ describe.skipIf(absent)(`allReduce behind a compiled step ${INSTALLED}`, () => {
   it('gives what it gives op by op: in events, and in weights', async () => {
     const run = async (compile: boolean) => {
       const world = sharedWorld(2);
-      const shards = [batchesOf([4, 2, 3, 1, 4]), batchesOf([2, 3, 1])];
-      const replica = async (rank: number) => {
-        const model = line();
-        const events = await lastValueFrom(
-          fromPull(shards[rank]!, { epochs: 2 }).pipe(
-            trainStep(model, {
-              loss: squaredError,
-              optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }),
-              accumulate: 2,
-              clipNorm: 0.5,
-              compile,
-              reduce: allReduce(threads(world, rank), { checkEvery: 1 }),
-            }),
-            readback(),
-            toArray(),
-          ),
-        );
-        const weights = model.read();
-        model.dispose();
-        return {
-          weights,
-          numbers: events.map(({ loss, gradientNorm, samples, worldSize }) => [
-            loss,
-            gradientNorm ?? 0,
-            samples,
-            worldSize,
-          ]),
-        };
-      };
-      return Promise.all([replica(0), replica(1)]);
+      const shards = [
+        [4, 2, 3, 1, 4],
+        [2, 3, 1],
+      ];
+      const replica = (sizes: readonly number[], rank: number) =>
+        trained(sizes, { clipNorm: 0.5, compile, reduce: allReduce(threads(world, rank), { checkEvery: 1 }) });
+      return Promise.all(shards.map(replica));
     };
     const [eager, compiled] = [await run(false), await run(true)];
     expect(compiled[0]!.numbers).toHaveLength(6);
