@@ -71,7 +71,8 @@ function steps({ events }: Trained): StepEvent[] {
 }
 
 function near(received: unknown, expected: unknown, at = ''): void {
-  if (typeof expected === 'number') expect(received, at).toBeCloseTo(expected, 5);
+  if (typeof expected === 'number')
+    expect(Math.abs((received as number) - expected), at).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(expected)));
   else if (typeof expected !== 'object' || expected === null) expect(received, at).toBe(expected);
   else {
     expect(Object.keys(received as object).sort(), at).toStrictEqual(Object.keys(expected).sort());
