@@ -1,6 +1,6 @@
 import type { TrainingEvent } from '../core/events.js';
+import { eventNote } from '../sinks/eventNote.js';
 import { eventRow } from '../sinks/eventRow.js';
-import { eventNote } from './eventNote.js';
 
 /** What is known of a global step, by column: numbers, and in the column {@link NOTES} what else has happened. */
 export type TableRow = Readonly<Record<string, number | string>>;

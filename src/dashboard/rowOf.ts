@@ -1,4 +1,5 @@
 import type { StepEvent, TrainingEvent } from '../core/events.js';
+import { eventNote, skipNote } from '../sinks/eventNote.js';
 import type { Note } from './protocol.js';
 
 /** What is kept of an event. */
@@ -15,15 +16,14 @@ export function rowsOf(event: TrainingEvent): Kept[] {
   const note = (kind: Note['kind'], text: string): Kept => ({ type: 'note', globalStep, kind, text });
   switch (type) {
     case 'step':
-      return [stepOf(event), ...skipOf(event, note)];
+      return [stepOf(event), ...(event.nonFinite ? [note('skipped', skipNote(event.nonFinite))] : [])];
     case 'validation':
       return [{ type, globalStep, values: { loss: event.loss, ...event.metrics } }];
     case 'checkpoint':
-      return [note('checkpoint', `${event.name}${event.best ? ', the best so far' : ''} (${event.reason})`)];
+      return [note('checkpoint', `${event.name}${event.best ? ', the best so far' : ''} (${event.reason})`)]; // the page says the kind
     case 'change':
-      return [note('change', `${event.what}: ${event.from} → ${event.to}`)];
     case 'end':
-      return [note('end', `ended: ${event.reason}${'metric' in event ? ` (${event.metric})` : ''}`)];
+      return [note(type, eventNote(event)!)];
     default:
       return []; // kinds that are not known are not shown
   }
@@ -39,9 +39,4 @@ function stepOf(event: StepEvent): Kept {
   for (const name in timesMs) values[`timeMs.${name}`] = timesMs[name]!;
   for (const name in metrics) values[`metric.${name}`] = metrics[name]!;
   return { type: 'step', globalStep, values, losses };
-}
-
-function skipOf({ nonFinite }: StepEvent, note: (kind: Note['kind'], text: string) => Kept): Kept[] {
-  if (!nonFinite) return [];
-  return [note('skipped', `the ${nonFinite.what} is not finite: the step was ${nonFinite.action}`)];
 }

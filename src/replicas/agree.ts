@@ -1,4 +1,5 @@
 import { CollectiveError, type Averaged } from '../core/collective.js';
+import { fingerprint } from '../core/replicaNote.js';
 import type { Transport } from './transport.js';
 
 const NAMES = ['allReduceMean', 'broadcast', 'allGather', 'barrier'] as const;
@@ -38,9 +39,8 @@ export async function agree(
   return all.map((header) => header[3]!);
 }
 
-/** How much there is to reduce, and a hash (FNV-1a) of each buffer's length and type. */
+/** How much there is to reduce, and a fingerprint of each buffer's length and type. */
 export function signatureOf(buffers: readonly Averaged[]): [number, number] {
   const shape = buffers.flatMap(({ length, BYTES_PER_ELEMENT }) => [length, BYTES_PER_ELEMENT]);
-  const hash = shape.reduce((code, value) => Math.imul(code ^ value, 0x01000193), 0x811c9dc5);
-  return [buffers.reduce((all, { length }) => all + length, 0), hash];
+  return [buffers.reduce((all, { length }) => all + length, 0), fingerprint(shape.join())];
 }

@@ -225,7 +225,7 @@ describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 60_00
     for (let i = 0; i < 30; i++) await page.keyboard.press('ArrowRight'); // 0.3 decades up
     await until(() => stepsOf(events).at(-1)!.learningRate === 0.02);
     expect(await slider.getAttribute('aria-valuetext')).toBe('0.02000');
-    await expect.poll(() => page.locator('#notes').textContent()).toMatch(/learningRate: [\d.]+ → 0.02/);
+    await expect.poll(() => page.locator('#notes').textContent()).toMatch(/learningRate [\d.]+ → 0.02/);
 
     await button('Checkpoint').click();
     await until(() => events.events.some((event) => event.type === 'checkpoint' && event.reason === 'demand'));

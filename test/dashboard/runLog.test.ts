@@ -53,7 +53,7 @@ describe('runLog', () => {
       ['end', 2],
     ]);
     expect(notes[0]!.text).toContain('step-1, the best so far');
-    expect(notes[1]!.text).toBe('learningRate: 0.1 → 0.05');
+    expect(notes[1]!.text).toBe('learningRate 0.1 → 0.05');
     expect(lastStep).toBe(2);
   });
 

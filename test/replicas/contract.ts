@@ -78,6 +78,11 @@ export const contract: Record<string, (c: Collective) => Promise<void>> = {
     await assert.rejects(c.allReduceMean([new Float32Array(c.rank === 1 ? 3 : 2)]), isError('mismatch', 1));
     await c.barrier();
   },
+  'fails on every rank if there are as many numbers, in buffers of other sizes': async (c) => {
+    if (c.worldSize === 1) return;
+    const sizes = c.rank === 1 ? [3, 2] : [2, 3];
+    await assert.rejects(c.allReduceMean(sizes.map((size) => new Float32Array(size))), isError('mismatch', 1));
+  },
   'fails on every rank if one does something else': async (c) => {
     if (c.worldSize === 1) return;
     const call = c.rank === 1 ? c.barrier() : c.broadcast(new Uint8Array(1));

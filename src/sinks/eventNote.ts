@@ -1,14 +1,11 @@
-import type { Change, TrainingEvent } from '../core/events.js';
+import type { Change, StepEvent, TrainingEvent } from '../core/events.js';
 
 /** What an event tells beside its numbers, in a few words; of a histogram there is nothing to say in a few. */
 export function eventNote(event: TrainingEvent): string | undefined {
   switch (event.type) {
     case 'step': {
       const { changes = [], nonFinite } = event;
-      const said = [
-        ...changes.map(changed),
-        ...(nonFinite ? [`${nonFinite.what} not finite, ${nonFinite.action}`] : []),
-      ];
+      const said = [...changes.map(changed), ...(nonFinite ? [skipNote(nonFinite)] : [])];
       return said.length > 0 ? said.join('; ') : undefined;
     }
     case 'validation':
@@ -28,6 +25,11 @@ export function eventNote(event: TrainingEvent): string | undefined {
     default:
       return (event satisfies never as TrainingEvent).type; // a kind of a later version
   }
+}
+
+/** What a step's `nonFinite` says. */
+export function skipNote({ what, action }: NonNullable<StepEvent['nonFinite']>): string {
+  return `${what} not finite, ${action}`;
 }
 
 function changed({ what, from, to }: Change): string {
