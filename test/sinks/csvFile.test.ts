@@ -124,4 +124,15 @@ describe('csvFile, where there is a file', () => {
     expect(failure!.message).toContain(problem);
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
+
+  it('keeps what somebody has noted in a column of their own, as it stands', async () => {
+    const header = `${HEADER.trimEnd()},note\n`;
+    const path = fileOf(`${header}1,1,1,1,0.1,1,"fast, but why"\n`);
+    const validation = validationEvent(1, { loss: 0.5, metrics: {} });
+
+    await lastValueFrom(from([validation, stepEvent(2, { loss: 0.5 })]).pipe(tee(csvFile(path))));
+    const [, first, second] = readFileSync(path, 'utf8').split('\n');
+    expect(first).toMatch(/^1,1,1,1,0.1,1,"fast, but why",0.5,/);
+    expect(second).toMatch(/^2,1,2,1,0.1,0.5,,,/);
+  });
 });
