@@ -114,11 +114,11 @@ export function allReduce(
             concatMap((notes) => {
               if (isOver()) return EMPTY;
               if (!newest || !notes.some(isStep)) return stands === STANDS.epochEnd ? EMPTY : join(stands);
-              const { waitUntil, settled } = waits();
+              const { hold, settled } = waits();
               const step = mergeNotes(newest, notes, mean);
               newest = next(newest);
               const through$ = defer(settled).pipe(ignoreElements());
-              return concat(of({ ...step, [RUN]: { ...step[RUN], waitUntil } }), through$, join(stands));
+              return concat(of({ ...step, [RUN]: { ...step[RUN], hold } }), through$, join(stands));
             }),
           );
         });

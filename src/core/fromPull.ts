@@ -79,7 +79,7 @@ export function fromPull<T extends object>(
     const abort = new AbortController();
     const stops = stopping();
     const { isAsked, isGivenBack, orStopped } = stops;
-    const { waitUntil, isWaiting, settled } = waits();
+    const { hold, isWaiting, settled } = waits();
     const { pauseUntil, areClosed, opened } = gates();
     const { words, endEpoch, end, endsAs } = endings(stops, { settled });
     const { state, take, close, during } = runState(from?.stages);
@@ -87,7 +87,7 @@ export function fromPull<T extends object>(
     const saved = state.join('source', () => ({ data: { ...cursor } }));
     let isRepeat = false;
     const times = spentTimes();
-    const run: Run = { ...words, isRepeat: () => isRepeat, state, times, waitUntil, pauseUntil };
+    const run: Run = { ...words, isRepeat: () => isRepeat, state, times, hold, pauseUntil };
     const pull = puller(source, epochs, abort.signal, saved && countsIn(saved.data, ['pass', 'given'], 'source'));
     const { next, fill, drop } = pullAhead(pull, stops, prefetch);
 

@@ -32,7 +32,7 @@ type Phase = 'giving' | 'epochEnded' | 'ended';
 export function jointRun(replicas: number): JointRun {
   const phases = Array.from({ length: replicas }, (): Phase => 'giving');
   const runs = new Map<number, Run>();
-  const { waitUntil, settled } = waits();
+  const { hold: holdBack, settled } = waits();
   const [epochEnd, lastWord] = [word(settled), word(settled)];
   const releases = new Map<number, () => void>();
   let isStopped = false;
@@ -66,9 +66,9 @@ export function jointRun(replicas: number): JointRun {
   const isAwaited = (rank: number): boolean =>
     phases[rank] === 'giving' && (runs.has(rank) ? runs.get(rank)!.epochEnd$ !== undefined : !isStopped);
   const words = {
-    waitUntil: (promise: PromiseLike<unknown>) => {
-      waitUntil(promise);
-      all().forEach((run) => run.waitUntil?.(promise));
+    hold: () => {
+      const held = [holdBack(), ...all().map((run) => hold({ [RUN]: run }))];
+      return () => held.forEach((release) => release());
     },
     end: (reason: EndReason) => all().forEach((run) => run.end?.(reason)),
     endReason: () =>

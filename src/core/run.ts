@@ -30,8 +30,8 @@ export const RUN: unique symbol = Symbol('gradstream.run');
 
 /** What travels with the values of one run, from the source to the last stage. */
 export interface Run {
-  /** Keeps the source from giving its next batch until `promise` has settled. */
-  readonly waitUntil?: (promise: PromiseLike<unknown>) => void;
+  /** Keeps the source from giving its next batch until the returned function is called. */
+  readonly hold?: () => () => void;
   /** Has the source ask `gate$` before its next batch, when nothing is under way: it goes on once that completes. */
   readonly pauseUntil?: (gate$: Observable<never>) => void;
   /** Emits between two epochs and after the last, when nothing is under way. */
@@ -83,15 +83,13 @@ export interface InRun {
  * (a marble test's) is never waited for.
  */
 export function waitUntil(value: object, promise: PromiseLike<unknown>): void {
-  (value as InRun)[RUN]?.waitUntil?.(promise);
+  const release = hold(value);
+  promise.then(release, release); // a stage reports its own error
 }
 
 /** Keeps the source of `value` waiting from now until the returned function is called. */
 export function hold(value: object): () => void {
-  let release = (): void => undefined;
-  const wait = (value as InRun)[RUN]?.waitUntil;
-  wait?.(new Promise<void>((resolve) => (release = resolve)));
-  return () => release();
+  return (value as InRun)[RUN]?.hold?.() ?? (() => undefined);
 }
 
 /**

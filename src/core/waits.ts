@@ -1,27 +1,33 @@
 /** What a source waits for before it gives its next batch. */
 export interface Waits {
-  waitUntil(this: void, promise: PromiseLike<unknown>): void;
+  /** Something is under way until the returned function is called. */
+  hold(this: void): () => void;
   readonly isWaiting: () => boolean;
-  /** Resolves when all that is waited for has settled, and what has been added meanwhile. */
+  /** Resolves when all that is under way is done, and what has been added meanwhile. */
   settled(this: void): Promise<void>;
 }
 
+/** Counted, so that what is done at once costs no promise. */
 export function waits(): Waits {
-  const open = new Set<PromiseLike<unknown>>();
+  let open = 0;
+  let wake: (() => void)[] = [];
   return {
-    waitUntil: (promise) => {
-      const wait: Promise<void> = Promise.resolve(promise)
-        .then(noop, noop) // a stage reports its own error
-        .then(() => void open.delete(wait));
-      open.add(wait);
+    hold: () => {
+      let isHeld = true;
+      open += 1;
+      return () => {
+        if (!isHeld) return;
+        isHeld = false;
+        open -= 1;
+        if (open > 0) return;
+        const waiting = wake;
+        wake = [];
+        waiting.forEach((resolve) => resolve());
+      };
     },
-    isWaiting: () => open.size > 0,
+    isWaiting: () => open > 0,
     settled: async () => {
-      while (open.size > 0) await Promise.all(open);
+      while (open > 0) await new Promise<void>((resolve) => wake.push(resolve));
     },
   };
-}
-
-function noop(): void {
-  // nothing to do
 }

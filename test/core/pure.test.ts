@@ -8,6 +8,7 @@ import { disposeTensors, samplesOf, weightOf } from '../../src/core/batch.js';
 import { last, max, mean, metric, sum } from '../../src/core/metric.js';
 import { averageNext, averageOf, emptyAverage } from '../../src/core/movingAverage.js';
 import { RUN, waitMap, waitUntil } from '../../src/core/run.js';
+import { waits } from '../../src/core/waits.js';
 import { weightedMean } from '../../src/core/weightedMean.js';
 import { flatten, unflatten, weightsOf } from '../../src/core/weights.js';
 import { line } from '../support/line.js';
@@ -128,9 +129,17 @@ describe('waitMap and waitUntil', () => {
 
   it('wait for nothing where there is no source that waits', () => {
     expect(() => waitUntil({}, Promise.resolve())).not.toThrow();
-    const waits: unknown[] = [];
-    waitUntil({ [RUN]: { waitUntil: (promise: unknown) => waits.push(promise) } }, Promise.resolve());
-    expect(waits).toHaveLength(1);
+  });
+
+  it('wait until a promise has settled, however it has', async () => {
+    const { hold, isWaiting } = waits();
+    for (const promise of [Promise.resolve(), Promise.reject(new Error('reported by whoever made it'))]) {
+      waitUntil({ [RUN]: { hold } }, promise);
+      expect(isWaiting()).toBe(true);
+      await promise.catch(() => undefined);
+      await Promise.resolve();
+      expect(isWaiting()).toBe(false);
+    }
   });
 });
 

@@ -5,7 +5,7 @@ import { word } from '../../src/core/word.js';
 
 describe('word', () => {
   it('is told to all who listen, and to who begins to meanwhile when what came before is done, each once', async () => {
-    const { waitUntil, settled } = waits();
+    const { hold, settled } = waits();
     const { heard$, tell } = word(settled);
     const said: string[] = [];
     const listen = (name: string, after: readonly string[]): void =>
@@ -13,12 +13,12 @@ describe('word', () => {
         said.push(name);
         const [next, ...rest] = after;
         if (!next) return;
-        waitUntil(
-          Promise.resolve().then(() => {
-            said.push(`${name} is done`);
-            listen(next, rest);
-          }),
-        );
+        const release = hold();
+        void Promise.resolve().then(() => {
+          said.push(`${name} is done`);
+          listen(next, rest);
+          release();
+        });
       });
 
     listen('first', ['second', 'third']);

@@ -40,9 +40,9 @@ const said = (count: number) =>
       ended: () => ended,
       end: ({ reason }) => void asked.push(reason),
       giveBack: () => void asked.push('give back'),
-      waitUntil: (promise) => {
+      hold: () => {
         waits += 1;
-        void promise.then(() => (waits -= 1));
+        return () => void (waits -= 1);
       },
     };
     return {
@@ -186,7 +186,7 @@ describe('mergeReplicas', () => {
     const waits: string[] = [];
     const inRun = (name: string, s: MicroStep): MicroStep => ({
       ...s,
-      [RUN]: { waitUntil: (promise) => (waits.push(name), void promise.then(() => waits.push(`${name} free`))) },
+      [RUN]: { hold: () => (waits.push(name), () => void waits.push(`${name} free`)) },
     });
     const sources = [new Subject<MicroStep>(), new Subject<MicroStep>()];
     mergeReplicas(sources).pipe(numbersOf()).subscribe();
