@@ -28,6 +28,8 @@ const TITLES: Readonly<Record<string, string>> = {
   gradientNorm: 'Gradient norm, before clipping',
   samplesPerSecond: 'Throughput (samples/s)',
 };
+/** How many colours page.css has for what shares a chart. */
+const COLOURS = 8;
 /** Columns that share a chart, by what their names begin with. */
 const FAMILIES: Readonly<Record<string, string>> = { timeMs: 'Step time (ms)', memoryMb: 'Memory (MiB)' };
 
@@ -92,7 +94,7 @@ export function chartsOf(runs: readonly Shown[]): Chart[] {
       .slice(0, 1)
       .flatMap((run) =>
         inOrder(namesIn([run], new RegExp(`^${family}\\.(.+)$`))).flatMap((name, i) =>
-          line(run, `${family}.${name}`, NAMES[name] ?? name, 'strong', `--run${i % 6}`),
+          line(run, `${family}.${name}`, NAMES[name] ?? name, 'strong', colourAt(i)),
         ),
       ),
     mayBeLog: false,
@@ -105,7 +107,11 @@ export function chartsOf(runs: readonly Shown[]): Chart[] {
 
 /** The colour of a run among those that are shown. */
 export function colourOf(runs: readonly Shown[], run: Shown): string {
-  return `--run${runs.indexOf(run) % 6}`;
+  return colourAt(runs.indexOf(run));
+}
+
+function colourAt(index: number): string {
+  return `--run${index % COLOURS}`;
 }
 
 /** The newest number of a column. */
