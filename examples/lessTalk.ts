@@ -49,7 +49,9 @@ async function compare(): Promise<void> {
   }
   const whole = runs.get(WAYS[0])!.sent;
   const rows = [...runs].map(([way, { events, sent, seconds }]) => {
-    const reached = events.findLast(({ type }) => type === 'validation') as TrainingEvent & { metrics: { accuracy: number } };
+    const reached = events.findLast(({ type }) => type === 'validation') as TrainingEvent & {
+      metrics: { accuracy: number };
+    };
     return { way, accuracy: reached.metrics.accuracy, sent, share: sent / whole, seconds };
   });
   const file = new URL('out/lessTalk.svg', import.meta.url);
@@ -76,7 +78,8 @@ async function compare(): Promise<void> {
   );
   for (const { way, accuracy, share } of rows) {
     if (accuracy < TARGET) throw new Error(`${way}: the accuracy must be at least ${TARGET}, it is ${accuracy}`);
-    if (share > MOST[way]) throw new Error(`${way}: at most ${MOST[way]} must be sent of what every step sends, it is ${share}`);
+    if (share > MOST[way])
+      throw new Error(`${way}: at most ${MOST[way]} must be sent of what every step sends, it is ${share}`);
   }
 }
 

@@ -14,13 +14,12 @@ import {
   train,
   validateEvery,
   type Model,
-  type Sample,
   type TrainingEvent,
   type TrainOptions,
 } from 'gradstream';
 import { broadcastWeights, type Collective } from 'gradstream/replicas';
 
-import { shifted } from './mnistDigits.js';
+import { shifted, type mnistDigits } from './mnistDigits.js';
 
 /** Steps from one meeting to the next. */
 export const EVERY = 20;
@@ -30,8 +29,8 @@ export type Way = (typeof WAYS)[number];
 
 /** What all replicas train on, and for how long. */
 export interface Plan {
-  readonly training: AsyncIterable<Sample>;
-  readonly held: AsyncIterable<Sample>;
+  readonly training: ReturnType<typeof mnistDigits>['training'];
+  readonly held: ReturnType<typeof mnistDigits>['held'];
   readonly microBatch: number;
   readonly steps: number;
 }
@@ -50,7 +49,7 @@ export async function trainReplica(collective: Collective, model: Model, way: Wa
   await broadcastWeights(collective, model);
 
   const batches = (epoch: number) =>
-    shuffle({ seed: 1, epoch })(training).pipe(shard(rank, worldSize), map(shifted(epoch)), batch(microBatch));
+    training.pipe(shuffle({ seed: 1, epoch }), shard(rank, worldSize), map(shifted(epoch)), batch(microBatch));
   const options: TrainOptions = {
     loss: sparseSoftmaxCrossEntropy,
     optimizer: adamw({ learningRate: oneCycle(3e-3, steps), weightDecay: 0.05 }),
@@ -63,7 +62,7 @@ export async function trainReplica(collective: Collective, model: Model, way: Wa
     [`every ${EVERY} steps`]: {},
   }[way]!;
   const meet = way === WAYS[1] ? localSteps(counted, model, { every: EVERY }) : identity;
-  const validate = validateEvery<TrainingEvent>(EVERY, batch(256)(held));
+  const validate = validateEvery<TrainingEvent>(EVERY, held.pipe(batch(256)));
   const events = await lastValueFrom(
     train(model, batches, { ...options, ...reduce }).pipe(meet, rank === 0 ? validate : identity, toArray()),
   );

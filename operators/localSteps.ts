@@ -1,4 +1,19 @@
-import { concatMap, concatWith, defer, EMPTY, filter, finalize, identity, map, merge, of, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  concatWith,
+  defer,
+  EMPTY,
+  filter,
+  finalize,
+  identity,
+  map,
+  merge,
+  of,
+  tap,
+  type MonoTypeOperatorFunction,
+  type Observable,
+} from 'rxjs';
 
 import type { HalfFormat, Reduces } from '../src/core/collective.js';
 import { ArgumentError, assertPositive, assertPositiveInteger } from '../src/core/errors.js';
@@ -51,7 +66,7 @@ export interface LocalStepsOptions {
  * optimizer's state is then that of one.
  *
  * **Cost**: in each round one device read of the weights, one reduction, one message with the losses; a compiled step has to copy its weights out and in.
- * **Memory**: three sets of weights on the host; one on the device until the first meeting. **Ownership**: touches no tensor of the values.
+ * **Memory**: three sets of weights on the host. **Ownership**: touches no tensor of the values.
  *
  * @example
  * ```ts
@@ -83,25 +98,31 @@ export function localSteps(
 
   return (source) =>
     defer(() => {
-      const { begin, see, isOpen, add, meet, finish, placed, isOver, leave, hold, restore } = rounds(collective, model, {
-        every,
-        learningRate,
-        momentum,
-        ...options,
-      });
+      const { begin, see, isOpen, add, meet, finish, placed, isOver, leave, hold, restore } = rounds(
+        collective,
+        model,
+        {
+          every,
+          learningRate,
+          momentum,
+          ...options,
+        },
+      );
       let run: InRun = {};
       let hasFailed = false;
-      begin();
       const event$ = source.pipe(
-        tap({ next: (event) => (see(event), (run = event)), error: () => (hasFailed = true) }),
+        tap({
+          next: (event) => (see(event), (run = event[RUN] ? { [RUN]: event[RUN] } : {})),
+          error: () => (hasFailed = true),
+        }),
         takesPart('localSteps', hold, restore),
-        withEnds(),
+        withEnds<TrainingEvent>(),
         filter((value) => value !== EPOCH_END),
-        map((value) => (value === END ? { [RUN]: run[RUN] ?? {}, type: END } : value)),
-        waitMap((event) => {
-          const { ended, endReason } = event[RUN] ?? {};
+        map((value) => (value === END ? { ...run, isEnd: true as const } : value)),
+        waitMap((event): Observable<TrainingEvent> => {
+          const { ended, endReason } = run[RUN] ?? {};
           // A source that has failed is to fail everywhere.
-          if (event.type === END) return ended?.() === 'over' || endReason?.() ? finish() : EMPTY;
+          if ('isEnd' in event) return ended?.() === 'over' || endReason?.() ? finish() : EMPTY;
           if (event.type === 'end') return of(placed(event));
           if (event.type !== 'step' && !isOpen()) return of(event);
           if (isOver()) return EMPTY;
@@ -112,7 +133,7 @@ export function localSteps(
         concatWith(defer(finish)),
         finalize(() => leave(hasFailed ? STANDS.failed : STANDS.left)),
       );
-      // A run that goes on has put its weights into the model by the time that it is subscribed to.
-      return merge(event$, defer(() => (begin(), EMPTY)));
+      // A run that goes on has put its weights into the model by the time that it has been subscribed to.
+      return concat(begin(), merge(event$, begin()));
     });
 }

@@ -1,7 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { defer, finalize, from, map, type Observable } from 'rxjs';
+import { concat, defer, EMPTY, finalize, from, ignoreElements, map, shareReplay, tap, type Observable } from 'rxjs';
 
-import { disposeTensors } from './batch.js';
 import { matchArrays } from './matchArrays.js';
 import { allVariablesOf, type Model } from './model.js';
 import { nameVectors } from './namedVectors.js';
@@ -14,8 +13,8 @@ import { flatten, unflatten, weightsOf } from './weights.js';
 
 /** The weights that all replicas had in common when they last met, on the host, beside those of the model, which have gone on from there. */
 export interface Anchored {
-  /** Takes the model's weights as they are for those in common. */
-  readonly begin: () => void;
+  /** Takes the model's weights as they are when it is subscribed to for those in common; completes when they are on the host. */
+  readonly begin: () => Observable<never>;
   /** How far the model has moved: anchor − weights; whoever is given it may write to it. */
   readonly moved: () => Observable<Float32Array>;
   /** Moves the anchor by what all have moved in the mean, and the model to it. */
@@ -26,7 +25,6 @@ export interface Anchored {
   readonly print: () => number;
   readonly hold: () => Required<Pick<Holding, 'tensors'>>;
   readonly restore: (held: Held) => void;
-  readonly close: () => void;
 }
 
 /** Whatever floats a model has takes part: what is trained, and then the statistics of a batch normalization. */
@@ -43,47 +41,48 @@ export function anchored(model: Model, options: OuterOptions): Anchored {
   const size = slots.reduce((sum, each) => sum + each.size, 0);
   const trainedSize = trainedSlots.reduce((sum, each) => sum + each.size, 0);
 
-  let start: tf.Tensor1D | undefined; // the anchor, until it is on the host
-  let anchor: Float32Array | undefined;
+  let anchor = new Float32Array(size);
   let velocity = new Float32Array(size);
-  const close = (): void => {
-    disposeTensors(start);
-    start = undefined;
-  };
+  let begun$: Observable<unknown> = EMPTY;
+
+  const read = (): Observable<Float32Array<ArrayBuffer>> =>
+    defer(() => {
+      const vector = flatten(variables);
+      return from(tensors().read(vector)).pipe(
+        map((values) => new Float32Array(values)), // a copy, which may be written to
+        finalize(() => vector.dispose()),
+      );
+    });
   const onDevice = (values: Float32Array): tf.Tensor1D => tensors().tensor1d(values.slice()); // a backend may keep what it is given
   const back = (): void =>
-    tensors().tidy(() => {
-      const vector = anchor ? onDevice(anchor) : start!;
-      unflatten(vector, slots).forEach((value, i) => !variables[i]!.isDisposed && variables[i]!.assign(value));
-    });
+    tensors().tidy(() =>
+      unflatten(onDevice(anchor), slots).forEach(
+        (value, i) => !variables[i]!.isDisposed && variables[i]!.assign(value),
+      ),
+    );
   return {
-    begin: () => {
-      close();
-      start = flatten(variables);
-    },
-    moved: () =>
+    begin: () =>
       defer(() => {
-        const { concat, read, tidy } = tensors();
-        const packed = tidy(() => (start ? concat([flatten(variables), start]) : flatten(variables)));
-        return from(read(packed)).pipe(
-          map((values) => {
-            const both = new Float32Array(values); // a copy, which may be written to
-            if (start) anchor = both.slice(size);
-            close();
-            return both.subarray(0, size).map((weight, i) => anchor![i]! - weight);
-          }),
-          finalize(() => packed.dispose()),
+        const mine$ = read().pipe(
+          tap((values) => begun$ === mine$ && (anchor = values)),
+          ignoreElements(),
+          shareReplay({ bufferSize: 1, refCount: false }),
         );
+        begun$ = mine$;
+        return mine$;
       }),
+    moved: () =>
+      concat(
+        defer(() => begun$.pipe(ignoreElements())),
+        read().pipe(map((weights) => weights.map((weight, i) => anchor[i]! - weight))),
+      ),
     step: (mean) => {
-      outerStep({ anchor: anchor!, velocity }, mean, trainedSize, options);
+      outerStep({ anchor, velocity }, mean, trainedSize, options);
       back();
     },
     back,
-    print: () => (anchor ? fingerprint(anchor) : NaN),
-    hold: () => ({
-      tensors: nameVectors({ anchor: anchor ? onDevice(anchor) : start!, velocity: onDevice(velocity) }, slots),
-    }),
+    print: () => fingerprint(anchor),
+    hold: () => ({ tensors: nameVectors({ anchor: onDevice(anchor), velocity: onDevice(velocity) }, slots) }),
     restore: ({ arrays = {} }) => {
       const wanted = ['anchor', 'velocity'].flatMap((vector) =>
         slots.map(({ name, shape }) => ({ name: `${vector}/${name}`, shape, dtype: 'float32' })),
@@ -91,8 +90,7 @@ export function anchored(model: Model, options: OuterOptions): Anchored {
       const found = matchArrays(wanted, arrays, 'localSteps').map(({ data }) => data as Float32Array);
       const joined = (parts: readonly Float32Array[]) => Float32Array.from(parts.flatMap((part) => [...part]));
       [anchor, velocity] = [joined(found.slice(0, slots.length)), joined(found.slice(slots.length))];
-      close();
+      begun$ = EMPTY;
     },
-    close,
   };
 }

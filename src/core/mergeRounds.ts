@@ -7,10 +7,7 @@ import { weightedMean } from './weightedMean.js';
 type Reducers = Readonly<Record<string, Reducer>>;
 
 /** The i-th steps of all replicas as one, for as many as one of them has made. */
-export function mergeRounds(
-  rounds: readonly (readonly StepEvent[])[],
-  reducers: Reducers,
-): StepEvent[] {
+export function mergeRounds(rounds: readonly (readonly StepEvent[])[], reducers: Reducers): StepEvent[] {
   const count = Math.max(...rounds.map(({ length }) => length));
   return Array.from({ length: count }, (_, i) => ({
     ...mergeEvents(

@@ -27,7 +27,7 @@ export interface RoundOptions extends OuterOptions, TalkOptions {
 /** The steps of a replica since the replicas last met, and their meetings. */
 export interface Rounds {
   /** Takes the model's weights for those in common, unless a step has been seen. */
-  readonly begin: () => void;
+  readonly begin: () => Observable<never>;
   /** Takes in the run of a value. */
   readonly see: (value: InRun) => void;
   /** Whether something waits for the next meeting. */
@@ -110,7 +110,7 @@ export function rounds(collective: Reduces, model: Model, options: RoundOptions)
       return concat(meet(stands).pipe(concatMap(through)), finish());
     });
   return {
-    begin: () => !isBegun && common.begin(),
+    begin: () => defer(() => (isBegun ? EMPTY : common.begin())),
     see: ({ [RUN]: its }) => {
       if (its?.model && its.model !== model)
         throw new ArgumentError('localSteps: the model must be the one that is trained, received another');
@@ -132,7 +132,6 @@ export function rounds(collective: Reduces, model: Model, options: RoundOptions)
     leave: (stands) => {
       goBack();
       if (!isOver()) leave(note(stands, []));
-      common.close();
       isBegun = true;
     },
     hold: () => ({ data: { met: met ?? 0, held: toJson(held) }, ...common.hold() }),

@@ -37,9 +37,7 @@ export interface TalkOptions extends CollectiveOptions {
 /** @throws {@link ArgumentError}, if they can never be valid. */
 export function checkTalk(stage: string, collective: Reduces, { timeoutMs, compress }: TalkOptions): void {
   if (typeof collective?.allReduceMean !== 'function')
-    throw new ArgumentError(
-      `${stage}: collective must be one such as solo() or mpi(), received ${String(collective)}`,
-    );
+    throw new ArgumentError(`${stage}: collective must be one such as solo() or mpi(), received ${String(collective)}`);
   if (timeoutMs !== undefined) assertPositive(timeoutMs, `${stage}: timeoutMs`);
   if (compress !== undefined && !['float16', 'bfloat16'].includes(compress))
     throw new ArgumentError(`${stage}: compress must be 'float16' or 'bfloat16', received '${String(compress)}'`);
@@ -65,7 +63,8 @@ export function talks<N extends { readonly stands: Stands }>(
           const notes = all.map(unpack);
           check(notes, before);
           before = notes;
-          isOver = notes.some(({ stands }) => stands >= STANDS.stopped) || notes.every(({ stands }) => stands === STANDS.end);
+          isOver =
+            notes.some(({ stands }) => stands >= STANDS.stopped) || notes.every(({ stands }) => stands === STANDS.end);
           if (!isReduced(notes)) return of(notes);
           const how = { ...options, ...compression(vector), weight: weightOf(note) };
           return from(collective.allReduceMean([vector], how)).pipe(map(() => notes));

@@ -18,7 +18,10 @@ let float16s: Float32Array | undefined;
 const formats: Readonly<Record<HalfFormat, () => Half>> = {
   float16: () => {
     const values = (float16s ??= Float32Array.from(new Float16Array(Uint16Array.from({ length: 1 << 16 }, (_, i) => i).buffer))); // prettier-ignore
-    return { encode: (given) => new Uint16Array(new Float16Array(given.map(withinFloat16)).buffer), decode: (bits) => values[bits]! };
+    return {
+      encode: (given) => new Uint16Array(new Float16Array(given.map(withinFloat16)).buffer),
+      decode: (bits) => values[bits]!,
+    };
   },
   bfloat16: () => {
     const word = new Uint32Array(1);

@@ -59,7 +59,10 @@ export const contract: Record<string, (c: Collective) => Promise<void>> = {
         // A rounding of each rank's, and one of the sum.
         for (let i = 0; i < size; i += 1) {
           const margin = 1e-5 * 10 ** (i % 5);
-          assert(Math.abs(received[i]! + kept[i]! - exact[i]!) < margin, `${received[i]} + ${kept[i]} is not ${exact[i]}`);
+          assert(
+            Math.abs(received[i]! + kept[i]! - exact[i]!) < margin,
+            `${received[i]} + ${kept[i]} is not ${exact[i]}`,
+          );
           assert(Math.abs(kept[i]!) < (format === 'float16' ? 1.1e-3 : 8.8e-3) * 10 ** (i % 5));
         }
         assert(size < 2 || lost.some((value) => value !== 0));
@@ -70,7 +73,10 @@ export const contract: Record<string, (c: Collective) => Promise<void>> = {
   },
   'sends NaN and Infinity with 2 bytes, too, and keeps nothing of them': async (c) => {
     for (const format of ['float16', 'bfloat16'] as const) {
-      const [buffer, lost] = [Float32Array.of(c.rank === 0 ? NaN : 1, c.rank === 0 ? Infinity : 1, 1), new Float32Array(3)];
+      const [buffer, lost] = [
+        Float32Array.of(c.rank === 0 ? NaN : 1, c.rank === 0 ? Infinity : 1, 1),
+        new Float32Array(3),
+      ];
       await c.allReduceMean([buffer], { compress: { format, lost } });
       assert(Number.isNaN(buffer[0]) && buffer[1] === Infinity && lost.every(Number.isFinite));
       near([buffer[2]!], [1]);

@@ -88,33 +88,36 @@ describe('a reduction with 2 bytes a number', () => {
   });
 
   it.each([
-    ['float16', [2.4e-8, 1.0003, 0.3]],
+    ['float16', [1e-6, 1.0003, 0.3]],
     ['bfloat16', [1.003, 1e-30, -77.7]],
-  ] as const)('%s: hands on everything in the end, which it does not without what is kept', async (format, gradients) => {
-    const steps = 6000;
-    const { ranks } = countedWorld();
-    /** How far the mean of what was handed on is from the gradients. */
-    const errorOf = async (keep: boolean): Promise<number[]> => {
-      const all = await Promise.all(
-        ranks.map(async (rank) => {
-          const sums = gradients.map(() => 0);
-          const kept = new Float32Array(gradients.length);
-          for (let step = 0; step < steps; step += 1) {
-            const buffer = Float32Array.from(gradients);
-            const lost = keep ? kept : new Float32Array(gradients.length);
-            await rank.allReduceMean([buffer], { compress: { format, lost } });
-            buffer.forEach((value, i) => (sums[i]! += value));
-          }
-          return sums;
-        }),
-      );
-      expect(all[1]).toStrictEqual(all[0]);
-      return all[0]!.map((sum, i) => Math.abs(sum / steps / gradients[i]! - 1));
-    };
-    const [kept, not] = [await errorOf(true), await errorOf(false)];
-    for (const error of kept) expect(error).toBeLessThan(1e-3);
-    expect(Math.max(...not)).toBeGreaterThan(1e-3);
-  });
+  ] as const)(
+    '%s: hands on everything in the end, which it does not without what is kept',
+    async (format, gradients) => {
+      const steps = 500;
+      const { ranks } = countedWorld();
+      /** How far the mean of what was handed on is from the gradients. */
+      const errorOf = async (keep: boolean): Promise<number[]> => {
+        const all = await Promise.all(
+          ranks.map(async (rank) => {
+            const sums = gradients.map(() => 0);
+            const kept = new Float32Array(gradients.length);
+            for (let step = 0; step < steps; step += 1) {
+              const buffer = Float32Array.from(gradients);
+              const lost = keep ? kept : new Float32Array(gradients.length);
+              await rank.allReduceMean([buffer], { compress: { format, lost } });
+              buffer.forEach((value, i) => (sums[i]! += value));
+            }
+            return sums;
+          }),
+        );
+        expect(all[1]).toStrictEqual(all[0]);
+        return all[0]!.map((sum, i) => Math.abs(sum / steps / gradients[i]! - 1));
+      };
+      const [kept, not] = [await errorOf(true), await errorOf(false)];
+      for (const error of kept) expect(error).toBeLessThan(1e-3);
+      expect(Math.max(...not)).toBeGreaterThan(1e-3);
+    },
+  );
 
   it('hands on over several steps what is larger than a float16', async () => {
     const { ranks } = countedWorld();

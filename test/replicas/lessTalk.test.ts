@@ -46,9 +46,12 @@ describe('replicas talk less', { timeout: 60_000 }, () => {
     expect(localHalf![1]).not.toStrictEqual(local![1]);
   });
 
-  it.skipIf(missing).each(mpis)(`in two processes of %s's mpirun, bit for bit as in threads${missing}`, async (_, bin) => {
-    const { code, output } = await mpirun(bin, 2, program);
-    expect(code).toBe(0);
-    expect(said(output)).toStrictEqual(inThreads);
-  });
+  it.skipIf(missing).each(mpis)(
+    `in two processes of %s's mpirun, bit for bit as in threads${missing}`,
+    async (_, bin) => {
+      const { code, output } = await mpirun(bin, 2, program);
+      expect(code).toBe(0);
+      expect(said(output)).toStrictEqual(inThreads);
+    },
+  );
 });

@@ -32,7 +32,9 @@ for (const how of ['local', 'local float16', 'every step, bfloat16']) {
       )
     : train(model, batches, { ...options, reduce: allReduce(collective, { compress }) });
   const events = await lastValueFrom(run$.pipe(toArray()));
-  said.push(events.map((event) => (event.type === 'step' ? [event.globalStep, event.loss, event.samples] : event.type)));
+  said.push(
+    events.map((event) => (event.type === 'step' ? [event.globalStep, event.loss, event.samples] : event.type)),
+  );
   said.push(model.read());
   model.dispose();
 }
