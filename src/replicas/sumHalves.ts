@@ -14,12 +14,12 @@ export async function sumHalves(
   { format, lost }: Compression,
   timeoutMs: number,
 ): Promise<void> {
-  const { encode, decode } = half(format);
+  const { encode, values: decoded } = half(format);
   /** What is sent for the values, which become what is kept. */
   const rounded = (values: Float32Array): Uint16Array<ArrayBuffer> => {
     const bits = encode(values);
     for (let i = 0; i < values.length; i += 1) {
-      const rest = values[i]! - decode(bits[i]!);
+      const rest = values[i]! - decoded[bits[i]!]!;
       values[i] = Number.isFinite(rest) ? rest : 0; // a NaN is sent, and not kept
     }
     return bits;
@@ -30,13 +30,16 @@ export async function sumHalves(
   const parts = await exchange(new Uint8Array(rounded(padded).buffer), timeoutMs);
 
   const mine = new Float32Array(size);
-  for (const part of parts.map(numbersIn)) for (let i = 0; i < size; i += 1) mine[i]! += decode(part[i]!);
+  for (const part of parts.map(numbersIn)) for (let i = 0; i < size; i += 1) mine[i]! += decoded[part[i]!]!;
   const bits = rounded(mine);
   for (let i = 0; i < size; i += 1) padded[rank * size + i]! += mine[i]!;
   lost.set(padded.subarray(0, buffer.length));
 
-  const sums = (await gather(new Uint8Array(bits.buffer), timeoutMs)).map(numbersIn);
-  for (let i = 0; i < buffer.length; i += 1) buffer[i] = decode(sums[Math.floor(i / size)]![i % size]!);
+  const sums = await gather(new Uint8Array(bits.buffer), timeoutMs);
+  for (const [from, sum] of sums.map(numbersIn).entries()) {
+    const [first, end] = [from * size, Math.min((from + 1) * size, buffer.length)];
+    for (let i = first; i < end; i += 1) buffer[i] = decoded[sum[i - first]!]!;
+  }
 }
 
 /** The bytes may begin anywhere. */

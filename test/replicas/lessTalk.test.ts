@@ -36,10 +36,12 @@ describe('replicas talk less', { timeout: 60_000 }, () => {
     expect(inThreads[1]).toStrictEqual(inThreads[0]);
     const [local, localHalf, half] = [0, 2, 4].map((i) => inThreads[0]!.slice(i, i + 2) as unknown as Run);
     for (const [events, weights] of [local!, localHalf!, half!]) {
-      expect(events.slice(0, -1).map(([globalStep]) => globalStep)).toStrictEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      const steps = events.slice(0, -1);
+      const lossOf = (part: typeof steps) => part.reduce((sum, [, loss]) => sum + loss, 0) / part.length;
+      expect(steps.map(([globalStep]) => globalStep)).toStrictEqual(Array.from({ length: 66 }, (_, i) => i + 1));
+      expect(steps.slice(0, 7).map(([, , samples]) => samples)).toStrictEqual([4, 4, 3, 5, 5, 3, 5]);
+      expect(lossOf(steps.slice(-11))).toBeLessThan(0.3 * lossOf(steps.slice(0, 11))); // it learns
       expect(events.at(-1)).toBe('end');
-      expect(events.slice(0, -1).map(([, , samples]) => samples)).toStrictEqual([4, 4, 3, 5, 5, 3, 5, 1, 2, 5, 1]);
-      expect(events[9]![1]).toBeLessThan(events[0]![1]); // it learns
       expect(weights.every(Number.isFinite)).toBe(true);
     }
     localHalf![1].forEach((weight, i) => expect(weight).toBeCloseTo(local![1][i]!, 2));
