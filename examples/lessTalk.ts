@@ -83,12 +83,18 @@ async function compare(): Promise<void> {
   }
 }
 
+/** This file as a thread's program: unlike the main thread, those of Node 20 have to be told how to read TypeScript. */
+function inTypeScript(file: string): URL {
+  const program = `import { tsImport } from '${import.meta.resolve('tsx/esm/api')}'; await tsImport('${file}', '${file}');`;
+  return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+}
+
 /** Trains in two threads; what the first one has to say. */
 async function inThreads(way: Way): Promise<Trained> {
   let said: Trained | undefined;
   const listen = (worker: Worker) => worker.on('message', (message: Trained) => (said = message));
   process.on('worker', listen);
-  await startThreads(2, new URL(import.meta.url), { data: way });
+  await startThreads(2, inTypeScript(import.meta.url), { data: way });
   process.off('worker', listen);
   if (!said) throw new Error(`${way}: the first thread must say what it has reached`);
   return said;
