@@ -12,6 +12,7 @@ export { clipByGlobalNorm } from './clipByGlobalNorm.js';
 export { clipByValue } from './clipByValue.js';
 export { optimizerStep } from './optimizerStep.js';
 export { trainStep, type TrainStepOptions } from './trainStep.js';
+export { localSteps, type LocalStepsOptions } from './localSteps.js';
 export { averageWeights, type AverageWeightsOptions } from './averageWeights.js';
 export { weightHistograms } from './weightHistograms.js';
 export { validateEvery } from './validateEvery.js';

@@ -46,6 +46,7 @@ export { clipByGlobalNorm } from '../operators/clipByGlobalNorm.js';
 export { clipByValue } from '../operators/clipByValue.js';
 export { optimizerStep } from '../operators/optimizerStep.js';
 export { trainStep, type TrainStepOptions } from '../operators/trainStep.js';
+export { localSteps, type LocalStepsOptions } from '../operators/localSteps.js';
 export { averageWeights, type AverageWeightsOptions } from '../operators/averageWeights.js';
 export { weightHistograms } from '../operators/weightHistograms.js';
 export { validateEvery } from '../operators/validateEvery.js';

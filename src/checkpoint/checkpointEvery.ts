@@ -54,7 +54,8 @@ export interface CheckpointOptions {
  * What is saved: the weights, and what every stage holds (the optimizer's state, the half-filled window, averages, the source's cursor), as it is
  * between two batches; of an epoch's end, between the two epochs. At the end of the run its last state is saved, so that a finished run has nothing left
  * to do if it is started again. An event tells of each checkpoint once the store has it for good; the run's end event, and its completion, come after the
- * last of them; an error of the run, too, and if its source fails, its last state is saved. A time that has passed is heeded at the next step.
+ * last of them; an error of the run, too, and if its source fails, its last state is saved. A time that has passed is heeded at the next step
+ * whose weights are there.
  *
  * Only steps and times are put off while the store is busy (`whenBusy`; `skipped` in the event counts them), and for 19 times as long as the last one
  * took to be read and packed; epochs, `best` and `on` make training wait.
@@ -109,8 +110,12 @@ export function checkpointEvery<T extends StepResult | TrainingEvent>(
         if (isDemanded) demand();
         const better = criterion && betterThan(best, value, criterion);
         const isStep = !('type' in value) || value.type === 'step';
-        if (isStep && due.isDue(value.globalStep)) owed += 1;
-        const isNow = isStep && owed > 0 && (whenBusy === 'wait' || !(isBusy() || isResting()));
+        const isDue = isStep && due.isDue(value.globalStep);
+        if (isDue) owed += 1;
+        // What was put off, or is due by the clock, is of any step whose weights are there.
+        const isBound = isDue && due.reason === 'steps';
+        const isFree = whenBusy === 'wait' || !(isBusy() || isResting());
+        const isNow = isStep && owed > 0 && isFree && (isBound || isFresh(value));
         if (isNow || better) assertFresh(value);
         if (isNow) save(due.reason);
         if (!better) return;
@@ -148,7 +153,15 @@ export function checkpointEvery<T extends StepResult | TrainingEvent>(
     });
 }
 
+function isFresh(value: StepResult | TrainingEvent): boolean {
+  return now(value) === value.globalStep;
+}
+
 function assertFresh(value: StepResult | TrainingEvent): void {
-  const globalStep = value[RUN]?.globalStep?.() ?? value.globalStep;
-  if (globalStep !== value.globalStep) throw new StaleStepError('checkpointEvery', value.globalStep, globalStep);
+  if (!isFresh(value)) throw new StaleStepError('checkpointEvery', value.globalStep, now(value));
+}
+
+/** The global step of the weights as they are. */
+function now(value: StepResult | TrainingEvent): number {
+  return value[RUN]?.globalStep?.() ?? value.globalStep;
 }

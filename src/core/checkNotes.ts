@@ -1,12 +1,6 @@
-import { CollectiveError } from './collective.js';
+import { compared } from './compared.js';
+import { PRINTED } from './printsOf.js';
 import { isStep, STANDS, type ReplicaNote } from './replicaNote.js';
-
-const PRINTS = [
-  'the same model: names and shapes of its variables',
-  'the same metrics',
-  'the same versions of gradstream, TensorFlow.js and engine',
-  'the same weights: see broadcastWeights',
-];
 
 /**
  * Throws what every rank finds in the notes of all ranks, and so all of them throw the same.
@@ -15,42 +9,21 @@ const PRINTS = [
  * @throws {@link CollectiveError}, naming the ranks that differ from the first, or that have failed.
  */
 export function checkNotes(notes: readonly ReplicaNote[], before: readonly ReplicaNote[]): void {
-  const ranksWhere = (test: (note: ReplicaNote, rank: number) => boolean): number[] =>
-    notes.flatMap((note, rank) => (test(note, rank) ? [rank] : []));
-
-  const failed = ranksWhere(({ stands }) => stands === STANDS.failed);
-  if (failed.length > 0) throw new CollectiveError(`allReduce: rank ${failed.join(', ')} has failed`, 'died', failed);
-
-  const at = (ranks: readonly number[], what: string): void => {
-    if (ranks.length === 0) return;
-    const { globalStep } = notes.find(isStep) ?? notes[0]!;
-    const message = `allReduce: every rank must have ${what}; rank ${ranks.join(', ')} differs at global step ${globalStep}`;
-    throw new CollectiveError(message, 'mismatch', ranks);
-  };
-  PRINTS.forEach((what, i) => {
-    const [first] = notes.flatMap(({ prints }) => (Number.isNaN(prints[i]) ? [] : [prints[i]!]));
-    at(
-      ranksWhere(({ prints }) => !Number.isNaN(prints[i]) && prints[i] !== first),
-      what,
-    );
-  });
+  const mustHave = compared('allReduce', notes, [...PRINTED, 'the same weights: see broadcastWeights']);
   const goesOn = notes.some(isStep);
-  at(
-    ranksWhere(({ stands, prints }) => goesOn && stands < STANDS.stopped && Number.isNaN(prints[0])),
+  mustHave(
     'a window in each run',
+    ({ stands, prints }) => goesOn && stands < STANDS.stopped && Number.isNaN(prints[0]),
   );
-  at(
-    ranksWhere(({ stands, globalStep }) => goesOn && stands < STANDS.stopped && globalStep !== notes[0]!.globalStep),
+  mustHave(
     'made as many steps',
+    ({ stands, globalStep }) => goesOn && stands < STANDS.stopped && globalStep !== notes[0]!.globalStep,
   );
   // A window is cut short by the end of an epoch only.
   const most = Math.max(...before.map(({ results }) => results.length));
-  at(
-    ranksWhere(({ stands, epoch }, rank) => {
-      const last = before[rank];
-      const wasShort = last?.stands === STANDS.step && last.results.length < most;
-      return wasShort && stands === STANDS.step && epoch === last.epoch;
-    }),
-    'as many micro-batches in each window',
-  );
+  mustHave('as many micro-batches in each window', ({ stands, epoch }, rank) => {
+    const last = before[rank];
+    const wasShort = last?.stands === STANDS.step && last.results.length < most;
+    return wasShort && stands === STANDS.step && epoch === last.epoch;
+  });
 }

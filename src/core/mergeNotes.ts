@@ -1,7 +1,7 @@
 import type { MicroBatchValues } from './events.js';
+import { mergeResults } from './mergeResults.js';
 import type { Rest } from './noteOf.js';
 import type { ReplicaNote } from './replicaNote.js';
-import { summarize } from './summarize.js';
 import { tensors } from './tensors.js';
 import type { GradientStep, MicroBatchResult } from './values.js';
 
@@ -9,11 +9,10 @@ import type { GradientStep, MicroBatchResult } from './values.js';
 export function mergeNotes(step: Rest, notes: readonly ReplicaNote[], gradients: Float32Array): GradientStep {
   const { tensor1d } = tensors();
   const total = (numbers: readonly number[]): number => numbers.reduce((sum, value) => sum + value, 0);
-  const count = Math.max(...notes.map(({ results }) => results.length));
-  const merged = Array.from({ length: count }, (_, i): MicroBatchValues => {
-    const column = notes.flatMap(({ results }) => results[i] ?? []);
-    return { ...summarize(column, step.reducers), weight: total(column.map(({ weight }) => weight)) };
-  });
+  const merged = mergeResults(
+    notes.map(({ results }) => results),
+    step.reducers,
+  );
   return {
     ...step,
     gradients: tensor1d(gradients),

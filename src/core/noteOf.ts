@@ -1,7 +1,7 @@
 import type { StepNumbers } from './readStep.js';
+import { printsOf } from './printsOf.js';
 import { fingerprint, STANDS, type ReplicaNote } from './replicaNote.js';
 import type { GradientStep } from './values.js';
-import { versions } from './versions.js';
 
 /** A step without what is reduced. */
 export type Rest = Omit<GradientStep, 'gradients' | 'microBatches'>;
@@ -15,16 +15,13 @@ export function noteOf(
   if (!step)
     return { stands, globalStep: 0, microStep: 0, epoch: 0, samples: 0, prints: [NaN, NaN, NaN, NaN], results };
   const { globalStep, microStep, epoch } = step;
-  const { device: _, ...same } = versions(); // a GPU may be another
-  const metrics = Object.entries(step.reducers).map(([name, reducer]) => [name, reducer.name]);
-  const printOf = (what: unknown): number => fingerprint(JSON.stringify(what));
   return {
     stands,
     globalStep,
     microStep,
     epoch,
     samples: stands === STANDS.step ? step.samples : 0,
-    prints: [printOf(step.weights.slots), printOf(metrics), printOf(same), weights ? fingerprint(weights) : NaN],
+    prints: [...printsOf(step.weights.slots, step.reducers), weights ? fingerprint(weights) : NaN],
     results,
   };
 }

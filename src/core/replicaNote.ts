@@ -1,11 +1,14 @@
 import type { MicroBatchValues } from './events.js';
 
-/** Where a replica stands: it has a window for this step, is at the end of an epoch or of its run, or has stopped or failed in the midst of it. */
-export const STANDS = { step: 0, epochEnd: 1, end: 2, stopped: 3, failed: 4 } as const;
+/** Where a replica stands: it goes on, is at the end of an epoch or of its run, has stopped or failed in the midst of it, or is gone and takes part in nothing more. */
+export const STANDS = { step: 0, epochEnd: 1, end: 2, stopped: 3, failed: 4, left: 5 } as const;
+
+/** One of {@link STANDS}. */
+export type Stands = (typeof STANDS)[keyof typeof STANDS];
 
 /** What a replica tells all others before they reduce anything. */
 export interface ReplicaNote {
-  readonly stands: (typeof STANDS)[keyof typeof STANDS];
+  readonly stands: Stands;
   /** Which weights it has: those after this many steps. */
   readonly globalStep: number;
   readonly microStep: number;
@@ -17,7 +20,7 @@ export interface ReplicaNote {
 }
 
 /** Whether a replica has a step to be reduced. */
-export function isStep({ stands }: ReplicaNote): boolean {
+export function isStep({ stands }: Pick<ReplicaNote, 'stands'>): boolean {
   return stands === STANDS.step;
 }
 

@@ -1,4 +1,4 @@
-import { CollectiveError, type Averaged } from '../core/collective.js';
+import { CollectiveError, type Averaged, type HalfFormat } from '../core/collective.js';
 import { fingerprint } from '../core/replicaNote.js';
 import type { Transport } from './transport.js';
 
@@ -39,8 +39,8 @@ export async function agree(
   return all.map((header) => header[3]!);
 }
 
-/** How much there is to reduce, and a fingerprint of each buffer's length and type. */
-export function signatureOf(buffers: readonly Averaged[]): [number, number] {
-  const shape = buffers.flatMap(({ length, BYTES_PER_ELEMENT }) => [length, BYTES_PER_ELEMENT]);
+/** How much there is to reduce, and a fingerprint of each buffer's length and type, and of how they travel. */
+export function signatureOf(buffers: readonly Averaged[], format?: HalfFormat): [number, number] {
+  const shape = [...buffers.flatMap(({ length, BYTES_PER_ELEMENT }) => [length, BYTES_PER_ELEMENT]), format];
   return [buffers.reduce((all, { length }) => all + length, 0), fingerprint(shape.join())];
 }

@@ -1,6 +1,13 @@
-import { CollectiveError, type Averaged, type Collective, type CollectiveOptions } from '../core/collective.js';
+import {
+  CollectiveError,
+  type Averaged,
+  type Collective,
+  type CollectiveOptions,
+  type Compression,
+} from '../core/collective.js';
 import { ArgumentError, assertPositive } from '../core/errors.js';
 import { agree, signatureOf, type Operation } from './agree.js';
+import { sumHalves } from './sumHalves.js';
 import type { Transport } from './transport.js';
 
 const TIMEOUT_MS = 600_000;
@@ -32,18 +39,22 @@ export function collective(transport: Transport): Collective {
     rank,
     worldSize,
     localRank,
-    allReduceMean: (buffers, { weight = 1, ...options } = {}) => {
+    allReduceMean: (buffers, { weight = 1, compress, ...options } = {}) => {
       if (!(weight >= 0 && weight < Infinity)) {
         throw new ArgumentError(`allReduceMean: weight must be at least 0 and finite, received ${weight}`);
       }
+      if (compress) checkCompression(buffers, compress);
       return inTurn(
-        { name: 'allReduceMean', signature: signatureOf(buffers), value: weight },
+        { name: 'allReduceMean', signature: signatureOf(buffers, compress?.format), value: weight },
         options,
         async (weights, timeoutMs) => {
           const total = weights.reduce((a, b) => a + b, 0);
-          for (const bucket of buffers.flatMap(buckets)) {
+          const lost = compress ? buckets(compress.lost) : [];
+          for (const [i, bucket] of buffers.flatMap(buckets).entries()) {
             scale(bucket, weight === 0 ? 0 : weight / total);
-            await transport.sum(bucket, timeoutMs);
+            await (compress
+              ? sumHalves(transport, bucket as Float32Array, { ...compress, lost: lost[i] as Float32Array }, timeoutMs)
+              : transport.sum(bucket, timeoutMs));
           }
           return total;
         },
@@ -70,6 +81,15 @@ export function collective(transport: Transport): Collective {
     close: () => (closed ??= tail.then(() => transport.close(TIMEOUT_MS))),
     abort: (reason) => transport.abort(reason),
   };
+}
+
+function checkCompression(buffers: readonly Averaged[], { format, lost }: Compression): void {
+  const [buffer] = buffers;
+  if (buffers.length === 1 && buffer instanceof Float32Array && lost.length === buffer.length) return;
+  const received = buffers.map(({ constructor, length }) => `${constructor.name} of ${length}`).join(', ');
+  throw new ArgumentError(
+    `allReduceMean: ${format} needs one Float32Array, and as many numbers for what is lost, received ${received}, and ${lost.length}`,
+  );
 }
 
 /** A buffer in parts, so that none is too large for a message, and the event loop has a turn after each. */

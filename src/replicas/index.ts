@@ -4,6 +4,8 @@ export {
   type Averaged,
   type Collective,
   type CollectiveOptions,
+  type Compression,
+  type HalfFormat,
   type ReduceOptions,
 } from '../core/collective.js';
 export { broadcastWeights } from './broadcastWeights.js';

@@ -72,8 +72,17 @@ export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Prom
       begin(timeoutMs);
       await until(calls.gatherSoon(bytes, all), timeoutMs);
     }
-    return Array.from({ length: worldSize }, (_, i) => all.subarray(i * bytes.length, (i + 1) * bytes.length));
+    return inParts(all);
   };
+  const exchange = async (bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array[]> => {
+    const parts = new Uint8Array(bytes.length);
+    await inThread(() => calls.exchange(bytes, parts), timeoutMs);
+    return inParts(parts);
+  };
+  const inParts = (all: Uint8Array): Uint8Array[] =>
+    Array.from({ length: worldSize }, (_, i) =>
+      all.subarray((i * all.length) / worldSize, ((i + 1) * all.length) / worldSize),
+    );
   const inThread = async (call: () => Promise<void>, timeoutMs: number): Promise<void> => {
     begin(timeoutMs);
     let isDone = false;
@@ -91,6 +100,7 @@ export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Prom
     worldSize,
     localRank: hosts.slice(0, rank).filter((host) => here.equals(host)).length,
     gather,
+    exchange,
     sum: (buffer, timeoutMs) => inThread(() => calls.sum(buffer), timeoutMs),
     broadcast: (bytes, root, timeoutMs) => inThread(() => calls.broadcast(bytes, root), timeoutMs),
     close: async (timeoutMs) => {

@@ -8,6 +8,7 @@ export function solo(): Collective {
     worldSize: 1,
     localRank: 0,
     gather: (bytes) => Promise.resolve([bytes.slice()]),
+    exchange: (bytes) => Promise.resolve([bytes.slice()]),
     sum: () => Promise.resolve(),
     broadcast: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -60,7 +60,7 @@ export function threads(world: SharedWorld, rank: number): Collective {
       clearTimeout(timer);
     }
   };
-  const exchange = async <T>(bytes: Uint8Array, timeoutMs: number, read: () => T): Promise<T> => {
+  const share = async <T>(bytes: Uint8Array, timeoutMs: number, read: () => T): Promise<T> => {
     places[rank]!.set(bytes);
     await meet(timeoutMs);
     const result = read();
@@ -75,8 +75,23 @@ export function threads(world: SharedWorld, rank: number): Collective {
     gather: async (bytes, timeoutMs) => {
       const all = places.map(() => new Uint8Array(bytes.length));
       for (const [from, part] of chunks(bytes)) {
-        await exchange(part, timeoutMs, () =>
+        await share(part, timeoutMs, () =>
           all.forEach((whole, i) => whole.set(places[i]!.subarray(0, part.length), from)),
+        );
+      }
+      return all;
+    },
+    exchange: async (bytes, timeoutMs) => {
+      const size = bytes.length / worldSize;
+      const all = places.map(() => new Uint8Array(size));
+      const room = Math.floor(CHUNK_BYTES / worldSize);
+      for (let from = 0; from < size; from += room) {
+        const length = Math.min(room, size - from);
+        const parts = new Uint8Array(length * worldSize);
+        for (let to = 0; to < worldSize; to += 1)
+          parts.set(bytes.subarray(to * size + from, to * size + from + length), to * length);
+        await share(parts, timeoutMs, () =>
+          all.forEach((whole, i) => whole.set(places[i]!.subarray(rank * length, (rank + 1) * length), from)),
         );
       }
       return all;
@@ -85,7 +100,7 @@ export function threads(world: SharedWorld, rank: number): Collective {
       const kind = buffer.constructor as new (memory: ArrayBufferLike, from: number, length: number) => Averaged;
       for (const [from, part] of chunks(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength))) {
         const length = part.length / buffer.BYTES_PER_ELEMENT;
-        await exchange(part, timeoutMs, () => {
+        await share(part, timeoutMs, () => {
           const terms = places.map(({ byteOffset }) => new kind(data, byteOffset, length));
           const first = from / buffer.BYTES_PER_ELEMENT;
           for (let i = 0; i < length; i += 1) {
@@ -98,7 +113,7 @@ export function threads(world: SharedWorld, rank: number): Collective {
     },
     broadcast: async (bytes, root, timeoutMs) => {
       for (const [from, part] of chunks(bytes)) {
-        await exchange(rank === root ? part : part.subarray(0, 0), timeoutMs, () =>
+        await share(rank === root ? part : part.subarray(0, 0), timeoutMs, () =>
           bytes.set(places[root]!.subarray(0, part.length), from),
         );
       }

@@ -7,6 +7,8 @@ export interface Transport {
   readonly localRank: number;
   /** Every rank's bytes, by rank: as many from each. */
   gather(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<Uint8Array[]>;
+  /** Cuts the bytes into a part for each rank, of the same length; gives the parts that all ranks have for this one, by rank. */
+  exchange(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<Uint8Array[]>;
   /** The sum over the ranks, in place; the same bits on every rank. */
   sum(buffer: Averaged, timeoutMs: number): Promise<void>;
   broadcast(bytes: Uint8Array, root: number, timeoutMs: number): Promise<void>;

@@ -1,4 +1,5 @@
 import type { TrainingEvent } from '../core/events.js';
+import { toJson } from '../core/exactJson.js';
 
 /**
  * An event as one line of JSON, without its end: what a recording of a run is made of.
@@ -15,9 +16,5 @@ import type { TrainingEvent } from '../core/events.js';
  * @see {@link replay}
  */
 export function eventLine(event: TrainingEvent): string {
-  return JSON.stringify(event, (_key, value: unknown) => {
-    if (typeof value !== 'number') return value;
-    if (Object.is(value, -0)) return '-0';
-    return Number.isFinite(value) ? value : String(value);
-  });
+  return toJson(event);
 }

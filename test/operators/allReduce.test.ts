@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
-import { identity, lastValueFrom, of, take, tap, throwError, toArray, type OperatorFunction } from 'rxjs';
+import { identity, lastValueFrom, map, of, range, take, tap, throwError, toArray, type OperatorFunction } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
-import { allReduce } from '../../operators/allReduce.js';
+import { allReduce, type AllReduceOptions } from '../../operators/allReduce.js';
 import { clipByGlobalNorm } from '../../operators/clipByGlobalNorm.js';
 import { skipNonFinite } from '../../operators/skipNonFinite.js';
 import type { Batch } from '../../src/core/batch.js';
@@ -279,6 +279,42 @@ describe('allReduce', () => {
     }
   });
 
+  it.each(['float16', 'bfloat16'] as const)(
+    'hands on all gradients in %s in the end, the same on all',
+    async (compress) => {
+      const [each, steps] = [[1.003, -1e-6, 0.0123], 400]; // prettier-ignore
+      const all = await Promise.all(
+        world(2).map(async (collective, rank) => {
+          const source = range(0, steps).pipe(
+            map((globalStep) => gradientStep({ globalStep, gradients: each.map((g) => g * (1 + rank)), loss: 0.1 })),
+          );
+          const read = await lastValueFrom(source.pipe(allReduce(collective, { compress }), numbersOf(), toArray()));
+          expect(read[0]!.losses[0]).toBeCloseTo(0.1, 7); // not rounded to 2 bytes
+          return each.map((_, i) => read.reduce((sum, { gradients }) => sum + gradients![i]!, 0));
+        }),
+      );
+      expect(all[1]).toStrictEqual(all[0]);
+      all[0]!.forEach((sum, i) => expect(Math.abs(sum / steps / (1.5 * each[i]!) - 1)).toBeLessThan(1e-3));
+    },
+  );
+
+  it('trains in bfloat16 nearly as with all digits, with weights that are the same on all', async () => {
+    const parts = batches(new Array<number>(24).fill(2), 0).map((part) => batchOf(part));
+    const run = (options: AllReduceOptions) =>
+      Promise.all(
+        world(2).map((collective, rank) =>
+          trained(parts.filter((_, i) => i % 2 === rank), { reduce: allReduce(collective, { checkEvery: 1, ...options }) }),
+        ),
+      ); // prettier-ignore
+    const [half, whole] = [await run({ compress: 'bfloat16' }), await run({})];
+    for (const { error, weights } of half) {
+      expect(error).toBeUndefined();
+      expect(weights).toStrictEqual(half[0]!.weights);
+      expect(weights).not.toStrictEqual(whole[0]!.weights);
+      weights.forEach((weight, i) => expect(weight).toBeCloseTo(whole[0]!.weights[i]!, 2));
+    }
+  });
+
   it('names the rank that does not come in time', async () => {
     const [collective] = world(2);
     const { error } = await trained([batchOf(samples(2))], { reduce: allReduce(collective!, { timeoutMs: 50 }) });
@@ -302,6 +338,7 @@ describe('allReduce', () => {
     expect(() => allReduce({} as Reduces)).toThrow(ArgumentError);
     expect(() => allReduce(solo(), { checkEvery: 0 })).toThrow(ArgumentError);
     expect(() => allReduce(solo(), { timeoutMs: -1 })).toThrow(ArgumentError);
+    expect(() => allReduce(solo(), { compress: 'int8' as 'float16' })).toThrow(ArgumentError);
   });
 });
 

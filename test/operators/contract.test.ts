@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import * as operators from '../../operators/index.js';
 import { disposeTensors, type Batch } from '../../src/core/batch.js';
+import type { Reduces } from '../../src/core/collective.js';
 import { sgd } from '../../src/optim/sgd.js';
 import { gradientStep, microStep, stepEvent, stepResult } from '../../src/testing/steps.js';
 import type { Weights } from '../../src/core/weights.js';
@@ -39,6 +40,9 @@ const pass = (n: number) => ({
   reducers: {},
   globalStep: () => 0,
 });
+
+/** A world of one that answers at once. */
+const alone: Reduces = { rank: 0, worldSize: 1, allGather: (bytes) => of([bytes]), allReduceMean: () => of(1) };
 
 interface Case {
   readonly operator: () => OperatorFunction<never, unknown>;
@@ -84,15 +88,9 @@ const cases: Record<string, Case> = {
     throwing: () => operators.gradientHistograms(boom),
   },
   allReduce: {
-    operator: () =>
-      operators.allReduce({
-        rank: 0,
-        worldSize: 1,
-        allGather: (bytes) => of([bytes]),
-        allReduceMean: () => of(1),
-      }),
+    operator: () => operators.allReduce(alone),
     value: (n) => gradientStep({ globalStep: n }),
-    throwing: () => operators.allReduce({ rank: 0, worldSize: 1, allGather: boom, allReduceMean: () => of(1) }),
+    throwing: () => operators.allReduce({ ...alone, allGather: boom }),
   },
   skipNonFinite: { operator: () => operators.skipNonFinite(), value: () => gradientStep() },
   clipByGlobalNorm: {
@@ -137,6 +135,13 @@ const cases: Record<string, Case> = {
     operator: () => operators.averageWeights({ decay: 0.5 }),
     value: (n) => stepResult({ weights, globalStep: n + 1 }),
     throwing: () => operators.averageWeights({ decay: boom }),
+  },
+  localSteps: {
+    operator: () => operators.localSteps(alone, model, { every: 2 }),
+    value: (n) => stepEvent(n + 1),
+    needs: 2,
+    emits: 2,
+    throwing: () => operators.localSteps({ ...alone, allGather: boom }, model, { every: 1 }),
   },
   readback: {
     operator: () => operators.readback(2),

@@ -42,6 +42,55 @@ export const contract: Record<string, (c: Collective) => Promise<void>> = {
     const mean = (c.worldSize - 1) / 2;
     near([whole[0]!, whole[1]!, whole[350_000]!, whole[700_001]!, whole[700_002]!], [-1, mean, mean, mean, -1]);
   },
+  'averages with 2 bytes a number: the same bits on every rank, and what is missing is kept': async (c) => {
+    for (const format of ['float16', 'bfloat16'] as const) {
+      for (const size of [0, 1, 10_007]) {
+        const own = Float32Array.from({ length: size }, (_, i) => Math.sin(i * (c.rank + 1)) * 10 ** (i % 5));
+        const [received, lost] = [own.slice(), new Float32Array(size)];
+        const weight = c.rank + 1;
+        assert.equal(
+          await c.allReduceMean([received], { weight, compress: { format, lost } }),
+          (c.worldSize * (c.worldSize + 1)) / 2,
+        );
+        const exact = own.slice();
+        await c.allReduceMean([exact], { weight });
+        const kept = lost.map((value) => value * c.worldSize);
+        await c.allReduceMean([kept]);
+        // A rounding of each rank's, and one of the sum.
+        const farthest = (of: (i: number) => number): number =>
+          received.reduce((most, _, i) => Math.max(most, Math.abs(of(i)) / 10 ** (i % 5)), 0);
+        assert(farthest((i) => received[i]! + kept[i]! - exact[i]!) < 1e-5);
+        assert(farthest((i) => kept[i]!) < (format === 'float16' ? 1.1e-3 : 8.8e-3));
+        assert(size < 2 || lost.some((value) => value !== 0));
+        const all = await c.allGather(new Uint8Array(received.buffer));
+        for (const each of all) assert(Buffer.from(each).equals(all[0]!), 'the same bits');
+      }
+    }
+  },
+  'averages large buffers with 2 bytes a number': async (c) => {
+    const size = 600_001;
+    const buffer = Float32Array.from({ length: size }, (_, i) => (i % 100) * (c.rank + 1));
+    await c.allReduceMean([buffer], { compress: { format: 'bfloat16', lost: new Float32Array(size) } });
+    const mean = (c.worldSize + 1) / 2;
+    for (const i of [0, 1, 99, 150_003, 300_050, 449_999, 599_999, 600_000])
+      assert(Math.abs(buffer[i]! / ((i % 100) * mean || 1) - (i % 100 ? 1 : 0)) < 0.01, `${i}: ${buffer[i]}`);
+  },
+  'sends NaN and Infinity with 2 bytes, too, and keeps nothing of them': async (c) => {
+    for (const format of ['float16', 'bfloat16'] as const) {
+      const [buffer, lost] = [
+        Float32Array.of(c.rank === 0 ? NaN : 1, c.rank === 0 ? Infinity : 1, 1),
+        new Float32Array(3),
+      ];
+      await c.allReduceMean([buffer], { compress: { format, lost } });
+      assert(Number.isNaN(buffer[0]) && buffer[1] === Infinity && lost.every(Number.isFinite));
+      near([buffer[2]!], [1]);
+    }
+  },
+  'fails on every rank if one sends other numbers than the others': async (c) => {
+    if (c.worldSize === 1) return;
+    const compress = { format: c.rank === 1 ? ('float16' as const) : ('bfloat16' as const), lost: new Float32Array(2) };
+    await assert.rejects(c.allReduceMean([new Float32Array(2)], { compress }), isError('mismatch', 1));
+  },
   'queues concurrent calls in their order': async (c) => {
     const buffers = [1, 2, 3].map((n) => Float32Array.of(n * c.rank));
     const gathered = c.allGather(Uint8Array.of(c.rank));

@@ -16,6 +16,8 @@ export interface Mpi {
   /** Begins to gather; the function says whether it is done, and is to be asked until it is. */
   gatherSoon(bytes: Uint8Array, all: Uint8Array): () => boolean;
   gather(bytes: Uint8Array, all: Uint8Array): Promise<void>;
+  /** The i-th part of `bytes` goes to rank i; `parts` becomes those that come. */
+  exchange(bytes: Uint8Array, parts: Uint8Array): Promise<void>;
   sum(buffer: Averaged): Promise<void>;
   broadcast(bytes: Uint8Array, root: number): Promise<void>;
   /** Sends a number to a rank, which need not wait for it. */
@@ -63,6 +65,7 @@ export function mpiCalls(library: LibraryHandle): Mpi {
   const gatherArgs = 'const void *bytes, int n, HANDLE type, void *all, int each, HANDLE of, HANDLE comm';
   const iallgather = bind('MPI_Iallgather', `${gatherArgs}, void *request`);
   const allgather = bind('MPI_Allgather', gatherArgs);
+  const alltoall = bind('MPI_Alltoall', gatherArgs);
   const allreduce = bind(
     'MPI_Allreduce',
     'intptr_t inPlace, void *buffer, int n, HANDLE type, HANDLE sum, HANDLE comm',
@@ -98,6 +101,10 @@ export function mpiCalls(library: LibraryHandle): Mpi {
       return () => isDone(alive[2]);
     },
     gather: (bytes, all) => allgather.async(bytes, bytes.length, byte, all, bytes.length, byte, world),
+    exchange: (bytes, parts) => {
+      const each = bytes.length / number(size, world);
+      return alltoall.async(bytes, each, byte, parts, each, byte, world);
+    },
     sum: (buffer) => {
       const type = buffer instanceof Float32Array ? abi.float : abi.double;
       return allreduce.async(abi.inPlace, buffer, buffer.length, type, abi.sum, world);
