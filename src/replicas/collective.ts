@@ -42,8 +42,8 @@ export function collective(transport: Transport): Collective {
         async (weights, timeoutMs) => {
           const total = weights.reduce((a, b) => a + b, 0);
           for (const bucket of buffers.flatMap(buckets)) {
-            scale(bucket, weight === 0 ? 0 : weight / total);
-            await transport.sum(bucket, timeoutMs);
+            if (weight === 0) bucket.fill(0); // whatever was there
+            await transport.sum(bucket, weight === 0 ? 1 : weight / total, timeoutMs);
           }
           return total;
         },
@@ -77,10 +77,4 @@ function buckets(buffer: Averaged): Averaged[] {
   const size = BUCKET_BYTES / buffer.BYTES_PER_ELEMENT;
   const count = Math.ceil(buffer.length / size);
   return Array.from({ length: count }, (_, i) => buffer.subarray(i * size, (i + 1) * size));
-}
-
-/** Multiplies in place; by 0 it gives 0, whatever was there. */
-function scale(buffer: Averaged, share: number): void {
-  if (share === 0) buffer.fill(0);
-  else if (share !== 1) for (let i = 0; i < buffer.length; i += 1) buffer[i]! *= share;
 }

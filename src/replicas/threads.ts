@@ -81,7 +81,8 @@ export function threads(world: SharedWorld, rank: number): Collective {
       }
       return all;
     },
-    sum: async (buffer, timeoutMs) => {
+    sum: async (buffer, share, timeoutMs) => {
+      if (share !== 1) for (let i = 0; i < buffer.length; i += 1) buffer[i]! *= share;
       const kind = buffer.constructor as new (memory: ArrayBufferLike, from: number, length: number) => Averaged;
       for (const [from, part] of chunks(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength))) {
         const length = part.length / buffer.BYTES_PER_ELEMENT;

@@ -7,8 +7,8 @@ export interface Transport {
   readonly localRank: number;
   /** Every rank's bytes, by rank: as many from each. */
   gather(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<Uint8Array[]>;
-  /** The sum over the ranks, in place; the same bits on every rank. */
-  sum(buffer: Averaged, timeoutMs: number): Promise<void>;
+  /** The sum over the ranks of the buffers, each times its share, in place; the same bits on every rank. */
+  sum(buffer: Averaged, share: number, timeoutMs: number): Promise<void>;
   broadcast(bytes: Uint8Array, root: number, timeoutMs: number): Promise<void>;
   close(timeoutMs: number): Promise<void>;
   abort(reason: string): void;
