@@ -49,12 +49,19 @@ export function collective(transport: Transport): Collective {
         options,
         async (weights, timeoutMs) => {
           const total = weights.reduce((a, b) => a + b, 0);
+          const share = weight === 0 ? 1 : weight / total;
           const lost = compress ? buckets(compress.lost) : [];
           for (const [i, bucket] of buffers.flatMap(buckets).entries()) {
-            scale(bucket, weight === 0 ? 0 : weight / total);
+            if (weight === 0) bucket.fill(0); // whatever was there
             await (compress
-              ? sumHalves(transport, bucket as Float32Array, { ...compress, lost: lost[i] as Float32Array }, timeoutMs)
-              : transport.sum(bucket, timeoutMs));
+              ? sumHalves(
+                  transport,
+                  bucket as Float32Array,
+                  share,
+                  { ...compress, lost: lost[i] as Float32Array },
+                  timeoutMs,
+                )
+              : transport.sum(bucket, share, timeoutMs));
           }
           return total;
         },
@@ -97,10 +104,4 @@ function buckets(buffer: Averaged): Averaged[] {
   const size = BUCKET_BYTES / buffer.BYTES_PER_ELEMENT;
   const count = Math.ceil(buffer.length / size);
   return Array.from({ length: count }, (_, i) => buffer.subarray(i * size, (i + 1) * size));
-}
-
-/** Multiplies in place; by 0 it gives 0, whatever was there. */
-function scale(buffer: Averaged, share: number): void {
-  if (share === 0) buffer.fill(0);
-  else if (share !== 1) for (let i = 0; i < buffer.length; i += 1) buffer[i]! *= share;
 }

@@ -19,6 +19,8 @@ export interface MpiOptions {
 /** More than this is exchanged in a thread of its own. */
 const SMALL_BYTES = 1 << 12;
 const START_MS = 60_000;
+/** How often others are listened to while a thread is in MPI; it says itself when it is done, and would have to share MPI's lock. */
+const LISTEN_MS = 10;
 
 /**
  * This process's rank among those that `mpirun` or `srun` has started, to talk by MPI: on one machine or a thousand.
@@ -87,7 +89,7 @@ export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Prom
     begin(timeoutMs);
     let isDone = false;
     const done = call().then(() => void (isDone = true));
-    await Promise.race([done, until(() => isDone, timeoutMs)]);
+    await Promise.race([done, until(() => isDone, timeoutMs, LISTEN_MS)]);
   };
 
   const hosts = await gather(
@@ -101,7 +103,10 @@ export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Prom
     localRank: hosts.slice(0, rank).filter((host) => here.equals(host)).length,
     gather,
     exchange,
-    sum: (buffer, timeoutMs) => inThread(() => calls.sum(buffer), timeoutMs),
+    sum: (buffer, share, timeoutMs) => {
+      if (share !== 1) calls.scale(buffer, share);
+      return inThread(() => calls.sum(buffer), timeoutMs);
+    },
     broadcast: (bytes, root, timeoutMs) => inThread(() => calls.broadcast(bytes, root), timeoutMs),
     close: async (timeoutMs) => {
       if (hasFailed()) return; // the job ends with this process

@@ -3,7 +3,7 @@ import { half } from './half.js';
 import type { Transport } from './transport.js';
 
 /**
- * The sum over the ranks, in place, with 2 bytes a number on the way; the same bits on every rank.
+ * The sum over the ranks of the buffers, each times its share, in place, with 2 bytes a number on the way; the same bits on every rank.
  *
  * Each rank sums a part of its own, in the order of ranks and with 4 bytes a number, and gives it to all: together as much traffic as half of what a ring
  * of float32 has. What either rounding takes away is kept by the rank that has rounded, and added the next time.
@@ -11,6 +11,7 @@ import type { Transport } from './transport.js';
 export async function sumHalves(
   { rank, worldSize, exchange, gather }: Pick<Transport, 'rank' | 'worldSize' | 'exchange' | 'gather'>,
   buffer: Float32Array,
+  share: number,
   { format, lost }: Compression,
   timeoutMs: number,
 ): Promise<void> {
@@ -26,7 +27,7 @@ export async function sumHalves(
   };
   const size = Math.ceil(buffer.length / worldSize);
   const padded = new Float32Array(size * worldSize);
-  for (let i = 0; i < buffer.length; i += 1) padded[i] = buffer[i]! + lost[i]!;
+  for (let i = 0; i < buffer.length; i += 1) padded[i] = buffer[i]! * share + lost[i]!;
   const parts = await exchange(new Uint8Array(rounded(padded).buffer), timeoutMs);
 
   const mine = new Float32Array(size);

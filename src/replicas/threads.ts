@@ -60,7 +60,7 @@ export function threads(world: SharedWorld, rank: number): Collective {
       clearTimeout(timer);
     }
   };
-  const share = async <T>(bytes: Uint8Array, timeoutMs: number, read: () => T): Promise<T> => {
+  const show = async <T>(bytes: Uint8Array, timeoutMs: number, read: () => T): Promise<T> => {
     places[rank]!.set(bytes);
     await meet(timeoutMs);
     const result = read();
@@ -75,7 +75,7 @@ export function threads(world: SharedWorld, rank: number): Collective {
     gather: async (bytes, timeoutMs) => {
       const all = places.map(() => new Uint8Array(bytes.length));
       for (const [from, part] of chunks(bytes)) {
-        await share(part, timeoutMs, () =>
+        await show(part, timeoutMs, () =>
           all.forEach((whole, i) => whole.set(places[i]!.subarray(0, part.length), from)),
         );
       }
@@ -90,17 +90,18 @@ export function threads(world: SharedWorld, rank: number): Collective {
         const parts = new Uint8Array(length * worldSize);
         for (let to = 0; to < worldSize; to += 1)
           parts.set(bytes.subarray(to * size + from, to * size + from + length), to * length);
-        await share(parts, timeoutMs, () =>
+        await show(parts, timeoutMs, () =>
           all.forEach((whole, i) => whole.set(places[i]!.subarray(rank * length, (rank + 1) * length), from)),
         );
       }
       return all;
     },
-    sum: async (buffer, timeoutMs) => {
+    sum: async (buffer, share, timeoutMs) => {
+      if (share !== 1) for (let i = 0; i < buffer.length; i += 1) buffer[i]! *= share;
       const kind = buffer.constructor as new (memory: ArrayBufferLike, from: number, length: number) => Averaged;
       for (const [from, part] of chunks(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength))) {
         const length = part.length / buffer.BYTES_PER_ELEMENT;
-        await share(part, timeoutMs, () => {
+        await show(part, timeoutMs, () => {
           const terms = places.map(({ byteOffset }) => new kind(data, byteOffset, length));
           const first = from / buffer.BYTES_PER_ELEMENT;
           for (let i = 0; i < length; i += 1) {
@@ -113,7 +114,7 @@ export function threads(world: SharedWorld, rank: number): Collective {
     },
     broadcast: async (bytes, root, timeoutMs) => {
       for (const [from, part] of chunks(bytes)) {
-        await share(rank === root ? part : part.subarray(0, 0), timeoutMs, () =>
+        await show(rank === root ? part : part.subarray(0, 0), timeoutMs, () =>
           bytes.set(places[root]!.subarray(0, part.length), from),
         );
       }

@@ -9,8 +9,8 @@ export interface Transport {
   gather(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<Uint8Array[]>;
   /** Cuts the bytes into a part for each rank, of the same length; gives the parts that all ranks have for this one, by rank. */
   exchange(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<Uint8Array[]>;
-  /** The sum over the ranks, in place; the same bits on every rank. */
-  sum(buffer: Averaged, timeoutMs: number): Promise<void>;
+  /** The sum over the ranks of the buffers, each times its share, in place; the same bits on every rank. */
+  sum(buffer: Averaged, share: number, timeoutMs: number): Promise<void>;
   broadcast(bytes: Uint8Array, root: number, timeoutMs: number): Promise<void>;
   close(timeoutMs: number): Promise<void>;
   abort(reason: string): void;

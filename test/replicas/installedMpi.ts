@@ -47,7 +47,8 @@ export async function alone(program: URL, args: readonly string[], env: NodeJS.P
   return run(process.execPath, [await bundled(program), ...args], env);
 }
 
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
+/** Runs a command for a minute at most; ranks that wait leave the processor to others. */
+export function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
   const own = { ...process.env, OMPI_MCA_mpi_yield_when_idle: '1', ...env };
   return new Promise((resolve) => {
     execFile(command, args, { env: own, timeout: 60_000, killSignal: 'SIGKILL' }, (error, stdout, stderr) =>

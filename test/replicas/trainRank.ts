@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import { lastValueFrom, toArray } from 'rxjs';
@@ -19,7 +20,7 @@ import { train } from '../../src/trainer/train.js';
 const SIZE = 24; // of the batches of all ranks together
 const digits = JSON.parse(readFileSync(process.env['DIGITS']!, 'utf8')) as { input: number[]; output: number[] }[];
 const collective = process.argv[2] === 'solo' ? solo() : isMainThread ? await mpi() : inThread().collective;
-const { rank, worldSize } = collective;
+const { rank, worldSize, localRank } = collective;
 await engine('wasm');
 
 /** Every `worldSize`-th digit of each batch. 270 digits make 11 batches of 24 and one of 6. */
@@ -61,5 +62,7 @@ process.stdout.write(
     ),
     worldSize: events.map((event) => (event.type === 'step' ? event.worldSize : 0)).reduce((a, b) => Math.max(a, b)),
     weights: weights.map((values) => Array.from(values, Math.abs).reduce((sum, value) => sum + value, 0)),
+    host: hostname(),
+    localRank,
   })}\n`,
 );

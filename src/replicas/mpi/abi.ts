@@ -13,6 +13,7 @@ export interface Abi {
   readonly float: Handle;
   readonly double: Handle;
   readonly sum: Handle;
+  readonly product: Handle;
   readonly inPlace: Handle;
   readonly anySource: number;
   /** What MPI_THREAD_MULTIPLE is. */
@@ -27,6 +28,7 @@ const STANDARD: Abi = {
   float: 0x210,
   double: 0x214,
   sum: 0x21,
+  product: 0x24,
   inPlace: 1,
   anySource: -1,
   multiple: 4096,
@@ -40,6 +42,7 @@ const MPICH: Abi = {
   float: 0x4c00040a,
   double: 0x4c00080b,
   sum: 0x58000003,
+  product: 0x58000004,
   inPlace: -1,
   anySource: -2,
   multiple: 3,
@@ -54,6 +57,7 @@ function openMpi(addressOf: (name: string) => bigint): Abi {
     float: addressOf('ompi_mpi_float'),
     double: addressOf('ompi_mpi_double'),
     sum: addressOf('ompi_mpi_op_sum'),
+    product: addressOf('ompi_mpi_op_prod'),
     inPlace: 1,
     anySource: -1,
     multiple: 3,

@@ -18,6 +18,8 @@ export interface Mpi {
   gather(bytes: Uint8Array, all: Uint8Array): Promise<void>;
   /** The i-th part of `bytes` goes to rank i; `parts` becomes those that come. */
   exchange(bytes: Uint8Array, parts: Uint8Array): Promise<void>;
+  /** Multiplies a buffer in place. */
+  scale(buffer: Averaged, factor: number): void;
   sum(buffer: Averaged): Promise<void>;
   broadcast(bytes: Uint8Array, root: number): Promise<void>;
   /** Sends a number to a rank, which need not wait for it. */
@@ -25,6 +27,9 @@ export interface Mpi {
   /** A number that a rank has told, if one has come. */
   heard(): number | undefined;
 }
+
+/** How many factors stay in the processor's cache. */
+const FACTORS = 1 << 14;
 
 /** The functions of a library, by its ABI. */
 export function mpiCalls(library: LibraryHandle): Mpi {
@@ -70,12 +75,14 @@ export function mpiCalls(library: LibraryHandle): Mpi {
     'MPI_Allreduce',
     'intptr_t inPlace, void *buffer, int n, HANDLE type, HANDLE sum, HANDLE comm',
   );
+  const reduceLocal = bind('MPI_Reduce_local', 'const void *factors, void *buffer, int n, HANDLE type, HANDLE product');
   const bcast = bind('MPI_Bcast', 'void *bytes, int n, HANDLE type, int root, HANDLE comm');
   const isend = bind('MPI_Isend', 'const void *bytes, int n, HANDLE type, int to, int tag, HANDLE comm, void *request');
   const iprobe = bind('MPI_Iprobe', 'int from, int tag, HANDLE comm, _Out_ int *flag, void *status');
   const receive = bind('MPI_Recv', 'void *bytes, int n, HANDLE type, int from, int tag, HANDLE comm, void *status');
   const test = bind('MPI_Test', 'void *request, _Out_ int *flag, void *status');
 
+  const typeOf = (buffer: Averaged) => (buffer instanceof Float32Array ? abi.float : abi.double);
   const tag = 1;
   const status = Buffer.alloc(64); // larger than that of any ABI
   const sent: unknown[] = []; // must live until it has arrived, which nobody waits for
@@ -105,10 +112,15 @@ export function mpiCalls(library: LibraryHandle): Mpi {
       const each = bytes.length / number(size, world);
       return alltoall.async(bytes, each, byte, parts, each, byte, world);
     },
-    sum: (buffer) => {
-      const type = buffer instanceof Float32Array ? abi.float : abi.double;
-      return allreduce.async(abi.inPlace, buffer, buffer.length, type, abi.sum, world);
+    scale: (buffer, factor) => {
+      // MPI has vector instructions for it, which a loop in JavaScript has not: 3 ms for 20 MiB instead of 10 to 15.
+      const factors = buffer.slice(0, FACTORS).fill(factor);
+      for (let from = 0; from < buffer.length; from += FACTORS) {
+        const part = buffer.subarray(from, from + FACTORS);
+        reduceLocal.sync(factors, part, part.length, typeOf(buffer), abi.product);
+      }
     },
+    sum: (buffer) => allreduce.async(abi.inPlace, buffer, buffer.length, typeOf(buffer), abi.sum, world),
     broadcast: (bytes, root) => bcast.async(bytes, bytes.length, byte, root, world),
     tell: (to, value) => {
       const [message, request] = [Int32Array.of(value), Buffer.alloc(8)];

@@ -14,8 +14,8 @@ export interface Patience {
   readonly hasFailed: () => boolean;
   /** To be called before a rank joins in: if the others have given up, it was this one that they waited for. */
   readonly begin: (timeoutMs: number) => void;
-  /** Resolves once `isDone` is true. */
-  readonly until: (isDone: () => boolean, timeoutMs: number) => Promise<void>;
+  /** Resolves once `isDone` is true; asks every `everyMs` milliseconds, unless given at once and then every one. */
+  readonly until: (isDone: () => boolean, timeoutMs: number, everyMs?: number) => Promise<void>;
 }
 
 /**
@@ -52,12 +52,12 @@ export function patience(mpi: Mpi, rank: number, worldSize: number): Patience {
       for (const other of others) mpi.tell(other, rank);
       throw failed([rank], timeoutMs);
     },
-    until: async (isDone, timeoutMs) => {
+    until: async (isDone, timeoutMs, everyMs = 1) => {
       const began = performance.now();
       while (!isDone()) {
         const waitedMs = performance.now() - began;
         if (listen() || waitedMs > timeoutMs) await giveUp(timeoutMs);
-        await (waitedMs < SPIN_MS ? nextTurn() : sleep(1));
+        await (everyMs === 1 && waitedMs < SPIN_MS ? nextTurn() : sleep(everyMs));
       }
     },
   };

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { expectAsOne, program, said, trainOne, type Said } from './asOne.js';
+import { mpis } from './installedMpi.js';
+import { twoMachines, type TwoMachines } from './twoMachines.js';
+
+const openMpis = mpis.filter(([name]) => name !== 'mpich');
+const missing = process.env['CI'] === 'true' ? '' : why();
+
+/** Why there cannot be two machines; empty if there can. */
+function why(): string {
+  if (openMpis.length === 0) return ' (skipped: no Open MPI; apt-get install -y openmpi-bin libopenmpi3 gets one)';
+  try {
+    twoMachines().remove();
+    return '';
+  } catch {
+    return ' (skipped: network namespaces cannot be made; it takes root, and apt-get install -y iproute2)';
+  }
+}
+
+describe.skipIf(missing)(`replicas on two machines${missing}`, { timeout: 60_000 }, () => {
+  let one!: Said;
+  let machines!: TwoMachines;
+  beforeAll(async () => {
+    machines = twoMachines();
+    one = await trainOne();
+  }, 60_000);
+  afterAll(() => machines.remove());
+
+  it.each(openMpis)('train by the Open MPI called %s as one replica would', async (_, bin) => {
+    const { code, output } = await machines.mpirun(bin, 2, program);
+    expect(output).not.toContain('CollectiveError');
+    expect(code).toBe(0);
+    const ranks = said(output);
+    expectAsOne(ranks, one, 4);
+    const places = ranks.map(({ host, localRank }) => `${host}: ${localRank}`).sort();
+    expect(places).toStrictEqual(machines.names.flatMap((name) => [0, 1].map((rank) => `${name}: ${rank}`)));
+  });
+});
