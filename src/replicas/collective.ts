@@ -49,19 +49,13 @@ export function collective(transport: Transport): Collective {
         options,
         async (weights, timeoutMs) => {
           const total = weights.reduce((a, b) => a + b, 0);
-          const share = weight === 0 ? 1 : weight / total;
           const lost = compress ? buckets(compress.lost) : [];
           for (const [i, bucket] of buffers.flatMap(buckets).entries()) {
             if (weight === 0) bucket.fill(0); // whatever was there
-            await (compress
-              ? sumHalves(
-                  transport,
-                  bucket as Float32Array,
-                  share,
-                  { ...compress, lost: lost[i] as Float32Array },
-                  timeoutMs,
-                )
-              : transport.sum(bucket, share, timeoutMs));
+            const share = shareFor(bucket, weight === 0 ? 1 : weight / total);
+            const rest = compress && { ...compress, lost: lost[i] as Float32Array };
+            if (rest) await sumHalves(transport, bucket as Float32Array, share, rest, timeoutMs);
+            else await transport.sum(bucket, share, timeoutMs);
           }
           return total;
         },
@@ -97,6 +91,11 @@ function checkCompression(buffers: readonly Averaged[], { format, lost }: Compre
   throw new ArgumentError(
     `allReduceMean: ${format} needs one Float32Array, and as many numbers for what is lost, received ${received}, and ${lost.length}`,
   );
+}
+
+/** The share as a number of the buffer's own type: the product is then the same wherever it is computed. */
+function shareFor(buffer: Averaged, share: number): number {
+  return buffer instanceof Float32Array ? Math.fround(share) : share;
 }
 
 /** A buffer in parts, so that none is too large for a message, and the event loop has a turn after each. */

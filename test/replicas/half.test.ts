@@ -54,7 +54,8 @@ function countedWorld() {
       const size = own.length / 2;
       return (await meet(rank, own)).map((each) => each.subarray(rank * size, (rank + 1) * size));
     },
-    sum: async (buffer) => {
+    sum: async (buffer, share) => {
+      buffer.forEach((value, i) => (buffer[i] = value * share));
       bytes += buffer.byteLength; // 2·(R − 1)/R of it
       const all = await meet(rank, new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength));
       const [a, b] = all.map((each) => new Float32Array(each.slice().buffer));

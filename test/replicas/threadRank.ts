@@ -8,9 +8,10 @@ if (what === 'throws') throw new Error('out of luck');
 if (what === 'ends') {
   await collective.barrier();
 } else if (what === 'hangs') {
+  await collective.barrier();
   for (;;);
 } else if (what === 'waits') {
-  await collective.barrier({ timeoutMs: 1000 });
+  await collective.barrier(); // all have started
   await collective.barrier({ timeoutMs: 1000 });
 } else {
   await runContract(collective);
