@@ -61,7 +61,7 @@ export async function trainReplica(collective: Collective, model: Model, way: Wa
     'every step, in bfloat16': { reduce: allReduce(counted, { compress: 'bfloat16' }) },
     [`every ${EVERY} steps`]: {},
   }[way]!;
-  const meet = way === WAYS[1] ? localSteps(counted, model, { every: EVERY }) : identity;
+  const meet = way === WAYS[1] ? localSteps(counted, model, { every: EVERY, momentum: 0.5 }) : identity;
   const validate = validateEvery<TrainingEvent>(EVERY, held.pipe(batch(256)));
   const events = await lastValueFrom(
     train(model, batches, { ...options, ...reduce }).pipe(meet, rank === 0 ? validate : identity, toArray()),
