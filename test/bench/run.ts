@@ -19,6 +19,7 @@ import { eventRate, flatHeap, peakMemory } from './memory.js';
 import { makeBatches, makeModel, SIZES, type BenchModel } from './models.js';
 import { openPeers } from './peers.js';
 import { DISTURBED, quietest } from './quiet.js';
+import { replicasCost } from './replicas.js';
 import { markdown, rowsOf, shown, TOLERANCE, type Row } from './report.js';
 import { sinksCost } from './sinks.js';
 
@@ -33,7 +34,7 @@ const BATCHES = 32;
 const TRAINABLE_AS_SHIPPED: readonly BenchModel[] = ['tiny', 'mlp', 'deep'];
 
 /** What is no model. */
-const BESIDES = ['memory', 'checkpoint', 'sinks', 'dashboard'];
+const BESIDES = ['memory', 'checkpoint', 'sinks', 'dashboard', 'replicas'];
 const ALL = [...Object.keys(SIZES), ...BESIDES];
 const [asked = ALL.join(','), engineName, rounds = '5'] = process.argv.slice(2);
 const names = asked.split(',');
@@ -64,7 +65,14 @@ const checkpoints =
   names.includes('checkpoint') && Number(rounds) > 0 ? await checkpointCost(chosen, Number(rounds)) : {};
 const sinks = names.includes('sinks') && Number(rounds) > 0 ? await sinksCost(chosen, Number(rounds)) : {};
 const looks = names.includes('dashboard') && Number(rounds) > 0 ? await dashboardCost(chosen, Number(rounds)) : {};
-const others = { ...checkpoints, ...sinks, ...looks, ...(names.includes('memory') ? await measureMemory() : {}) };
+const replicas = names.includes('replicas') && Number(rounds) > 0 ? await replicasCost(Number(rounds)) : {};
+const others = {
+  ...checkpoints,
+  ...sinks,
+  ...looks,
+  ...replicas,
+  ...(names.includes('memory') ? await measureMemory() : {}),
+};
 if (rows.length > 0 && Number(rounds) > 0) {
   const where = [cpus()[0]!.model.trim(), `${cpus().length} cores`, chosen.about, peers.about];
   console.log(markdown(rows));
