@@ -6,6 +6,7 @@ import {
   EMPTY,
   finalize,
   ignoreElements,
+  isObservable,
   map,
   of,
   tap,
@@ -13,6 +14,7 @@ import {
   type Observable,
 } from 'rxjs';
 
+import { alongside } from '../src/core/alongside.js';
 import { disposeTensors } from '../src/core/batch.js';
 import type { Reduces } from '../src/core/collective.js';
 import { ArgumentError, assertPositive, assertPositiveInteger } from '../src/core/errors.js';
@@ -31,6 +33,11 @@ export interface AllReduceOptions {
   readonly checkEvery?: number;
   /** Milliseconds to wait for the other replicas at each step, before all fail; what the collective says unless given. */
   readonly timeoutMs?: number;
+  /**
+   * Ends the run on all replicas after the step that they make next, when it emits on any: `train`'s own `until` stops in the midst of a window, of which
+   * the others know nothing.
+   */
+  readonly until?: Observable<unknown>;
 }
 
 /**
@@ -67,7 +74,7 @@ export interface AllReduceOptions {
  */
 export function allReduce(
   collective: Reduces,
-  { checkEvery = 100, timeoutMs }: AllReduceOptions = {},
+  { checkEvery = 100, timeoutMs, until = EMPTY }: AllReduceOptions = {},
 ): MonoTypeOperatorFunction<GradientStep> {
   if (typeof collective?.allReduceMean !== 'function')
     throw new ArgumentError(
@@ -75,13 +82,28 @@ export function allReduce(
     );
   assertPositiveInteger(checkEvery, 'allReduce: checkEvery');
   if (timeoutMs !== undefined) assertPositive(timeoutMs, 'allReduce: timeoutMs');
+  if (!isObservable(until))
+    throw new ArgumentError(`allReduce: until must be an Observable, received ${String(until)}`);
   const options = timeoutMs === undefined ? {} : { timeoutMs };
 
   return (source) =>
     defer(() => {
       let newest: Rest | undefined;
       let hasFailed = false;
-      const { talk, isOver, leave } = talks(collective, options);
+      let isAsked = false;
+      const asked$ = until.pipe(
+        tap(() => (isAsked = true)),
+        ignoreElements(),
+      );
+      const { talk, isOver, isLast, leave } = talks(collective, options, () => isAsked);
+
+      const merge = (rest: Rest, notes: readonly ReplicaNote[], mean: Float32Array): GradientStep => {
+        const step = mergeNotes(rest, notes, mean);
+        const { passes, end } = step[RUN] ?? {};
+        if (passes) passes.count = step.microStep; // one with fewer micro-batches catches up
+        if (isLast()) end?.({ reason: 'until' });
+        return step;
+      };
 
       const reduce = (step: GradientStep): Observable<GradientStep> => {
         const { gradients, microBatches, ...rest } = step;
@@ -97,7 +119,7 @@ export function allReduce(
           concatMap(({ notes, gradients: mean }) => {
             if (!isOver()) {
               newest = next(rest);
-              return of(mergeNotes(rest, notes, mean));
+              return of(merge(rest, notes, mean));
             }
             rest[RUN]?.end?.({ reason: 'until' });
             return EMPTY;
@@ -115,7 +137,7 @@ export function allReduce(
               if (isOver()) return EMPTY;
               if (!newest || !notes.some(isStep)) return stands === STANDS.epochEnd ? EMPTY : join(stands);
               const { hold, settled } = waits();
-              const step = mergeNotes(newest, notes, mean);
+              const step = merge(newest, notes, mean);
               newest = next(newest);
               const through$ = defer(settled).pipe(ignoreElements());
               return concat(of({ ...step, [RUN]: { ...step[RUN], hold } }), through$, join(stands));
@@ -133,6 +155,7 @@ export function allReduce(
         }),
         concatWith(defer(() => join(run[RUN]?.ended?.() === 'stopped' ? STANDS.stopped : STANDS.end))),
         finalize(() => leave(noteOf(hasFailed ? STANDS.failed : STANDS.stopped, newest))),
+        alongside(asked$),
       );
     });
 }

@@ -13,13 +13,23 @@ export function noteOf(
   { results, weights }: Omit<StepNumbers, 'gradients'> = { results: [], weights: undefined },
 ): ReplicaNote {
   if (!step)
-    return { stands, globalStep: 0, microStep: 0, epoch: 0, samples: 0, prints: [NaN, NaN, NaN, NaN], results };
+    return {
+      stands,
+      isAsked: false,
+      globalStep: 0,
+      microStep: 0,
+      epoch: 0,
+      samples: 0,
+      prints: [NaN, NaN, NaN, NaN],
+      results,
+    };
   const { globalStep, microStep, epoch } = step;
   const { device: _, ...same } = versions(); // a GPU may be another
   const metrics = Object.entries(step.reducers).map(([name, reducer]) => [name, reducer.name]);
   const printOf = (what: unknown): number => fingerprint(JSON.stringify(what));
   return {
     stands,
+    isAsked: false,
     globalStep,
     microStep,
     epoch,

@@ -17,21 +17,25 @@ export interface Talks {
   ) => Observable<readonly ReplicaNote[]>;
   /** Whether there is nothing more to say: all are at their end, or one has stopped or failed. */
   readonly isOver: () => boolean;
+  /** Whether the step that was talked about is the last, since some replica was asked to end. */
+  readonly isLast: () => boolean;
   /** Has the last word, unless all is over. */
   readonly leave: (note: ReplicaNote) => void;
 }
 
-export function talks(collective: Reduces, options: CollectiveOptions): Talks {
+export function talks(collective: Reduces, options: CollectiveOptions, isAsked: () => boolean): Talks {
   let before: readonly ReplicaNote[] = [];
   let newest$: Observable<unknown> = EMPTY;
   let isOver = false;
+  let isLast = false;
   return {
     talk: (note, metrics, gradients) => {
-      const talk$ = defer(() => collective.allGather(packNote(note), options)).pipe(
+      const talk$ = defer(() => collective.allGather(packNote({ ...note, isAsked: isAsked() }), options)).pipe(
         concatMap((all) => {
           const notes = all.map((bytes) => unpackNote(bytes, metrics));
           checkNotes(notes, before);
           before = notes;
+          isLast = notes.some((each) => each.isAsked);
           const anyStopped = notes.some(({ stands }) => stands === STANDS.stopped);
           isOver = anyStopped || notes.every(({ stands }) => stands === STANDS.end);
           if (isOver || !notes.some(isStep)) return of(notes);
@@ -45,6 +49,7 @@ export function talks(collective: Reduces, options: CollectiveOptions): Talks {
       return talk$;
     },
     isOver: () => isOver,
+    isLast: () => isLast,
     leave: (note) => {
       const word$ = defer(() => (isOver ? EMPTY : collective.allGather(packNote(note), options)));
       // Nobody is left to be told if it fails.
