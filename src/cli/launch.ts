@@ -7,8 +7,8 @@ import { pathToFileURL } from 'node:url';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 
 import { ConfigError } from '../config/configError.js';
+import { messageOf } from '../core/errors.js';
 import { startThreads } from '../replicas/startThreads.js';
-import { describeError } from './describeError.js';
 import { EXIT, EXIT_HELP } from './exitCodes.js';
 import { say } from './output.js';
 import { CHANNEL, passedOn } from './world.js';
@@ -119,7 +119,7 @@ async function inThreads(ranks: number, args: readonly string[]): Promise<void> 
   try {
     await startThreads(ranks, pathToFileURL(realpathSync(process.argv[1]!)), { argv: [...args] });
   } catch (error) {
-    say(`gradstream: ${describeError(error)}`);
+    say(`gradstream: ${messageOf(error)}`); // the rank has said where it was
     process.exitCode = code || EXIT.failed;
   } finally {
     told.unsubscribe();

@@ -22,7 +22,7 @@ import { EXIT, EXIT_HELP } from './exitCodes.js';
 import { openEngine } from './openEngine.js';
 import { jsonLines, outputErrors, print, say, shownPath } from './output.js';
 import { summary, type LastEvents } from './summary.js';
-import { askedToEnd, inWorld, isLaunched } from './world.js';
+import { askedToEnd, inWorld, isLaunched, processesOf } from './world.js';
 
 interface TrainFlags extends ConfigFlags {
   readonly resume?: boolean;
@@ -94,8 +94,8 @@ async function trainIn(
     const saved = runFolder && (await latest(runFolder.store, { orPrevious: true }));
     const from = await beginTogether(collective, { model, told, from: saved });
     const shown = flags.fastDevRun ? 'nowhere, a trial run' : shownPath(runPath);
-    const on = collective.worldSize > 1 ? `${collective.worldSize} replicas on ${name}` : `on ${name}`;
-    if (isFirst) say(`${shown}  ${on}: ${about}${from ? `  from step ${from.globalStep} on` : ''}`);
+    const who = collective.worldSize > 1 ? `${await processesOf(collective)} ` : '';
+    if (isFirst) say(`${shown}  ${who}on ${name}: ${about}${from ? `  from step ${from.globalStep} on` : ''}`);
 
     const held = plan.data.validation && batchesOf(plan.data.validation, folder);
     const { epochs, steps } = plan;

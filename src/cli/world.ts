@@ -46,6 +46,13 @@ async function joinWorld(): Promise<Collective> {
   return mpi(launched === undefined ? {} : { worldSize: size });
 }
 
+/** How many replicas there are, and the processes that they are, by rank: for whoever looks at one, or reads which one the launcher says has died. */
+export async function processesOf(collective: Collective): Promise<string> {
+  const all = await collective.allGather(new TextEncoder().encode(String(process.pid)));
+  const pids = new Set(all.map((bytes) => new TextDecoder().decode(bytes)));
+  return `${collective.worldSize} replicas (${pids.size > 1 ? 'processes' : 'process'} ${[...pids].join(' ')})`;
+}
+
 /**
  * Signals that a run is to end by, and what becomes of the exit code is the caller's. Under `gradstream launch` they come from it, and it ends ranks that
  * do not listen; if it is gone, the run is to end, too.
@@ -69,8 +76,9 @@ export function passedOn(): Observable<Signal> {
       );
     }
     const { stdin } = process;
+    stdin.unref(); // listening is no reason to go on
     const said$ = fromEvent(stdin, 'data').pipe(map((text) => String(text).trim() as Signal));
     const isGone$ = fromEvent(stdin, 'end').pipe(map((): Signal => 'SIGTERM'));
-    return merge(said$, isGone$).pipe(finalize(() => stdin.pause()));
+    return merge(said$, isGone$);
   });
 }
