@@ -23,7 +23,7 @@ interface LaunchFlags {
 
 const HELP = `
 Trains as one replica would with the same config: each takes its part of every batch, so that the batches are those of all replicas together, and losses and
-gradients are averaged over all. The first replica records, saves and prints; all of them validate. On a machine with GPUs each takes the one of its local rank.
+gradients are averaged over all. The first replica records, saves and prints; all of them validate. By mpi, each takes the GPU of its rank on the machine.
 
 A replica that fails, is killed, or does not come within the config's timeoutMs, ends all of them; with --restarts they begin again from the newest
 checkpoint, so save often enough. The run may also go on with another number of replicas. Ctrl-C once ends all after the step and saves, twice ends at once.

@@ -14,6 +14,7 @@ import { say } from './output.js';
 
 /** By which `gradstream launch` tells a rank that it has started it, and with how many. */
 export const LAUNCHED = 'GRADSTREAM_WORLD_SIZE';
+
 /** Whether `gradstream launch` has started it, and so says how it ended. */
 export function isLaunched(): boolean {
   return process.env[LAUNCHED] !== undefined;
@@ -39,7 +40,7 @@ export async function inWorld(work: (collective: Collective) => Promise<void>): 
 }
 
 async function joinWorld(): Promise<Collective> {
-  if (!isMainThread) return inThread().collective;
+  if (!isMainThread && isLaunched()) return inThread().collective;
   const launched = process.env[LAUNCHED];
   const size = Number(launched ?? launcher(process.env)?.size ?? 1);
   if (size === 1) return solo();

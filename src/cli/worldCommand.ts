@@ -25,6 +25,9 @@ const OPEN_MPI = {
   OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
 };
 
+/** What `openNode` sets for itself; of a thread, native code sees only what its process began with. */
+const IN_THREADS = { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTEROP_THREADS: '-1' };
+
 /** MPI where it is installed, threads elsewhere. */
 export function usualWay(env: NodeJS.ProcessEnv): By {
   return mpirunIn(env) !== undefined && hasKoffi() ? 'mpi' : 'threads';
@@ -50,7 +53,7 @@ export function worldCommand(
   };
   if (by === 'threads') {
     const inside = ['launch', '--inside', '-n', String(ranks), '--', ...args];
-    return { file: process.execPath, args: [...program, ...inside], env: own };
+    return { file: process.execPath, args: [...program, ...inside], env: { ...IN_THREADS, ...own } };
   }
   const mpirun = mpirunIn(env);
   if (mpirun === undefined)

@@ -1,4 +1,4 @@
-import { EMPTY, identity, type Observable } from 'rxjs';
+import { EMPTY, identity, map, pipe, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 
 import { allReduce } from '../../operators/allReduce.js';
 import { logEvery } from '../../operators/logEvery.js';
@@ -12,8 +12,10 @@ import type { Collective } from '../core/collective.js';
 import type { EvaluationSource } from '../core/evaluateBatches.js';
 import type { TrainingEvent } from '../core/events.js';
 import type { Model } from '../core/model.js';
+import { RUN } from '../core/run.js';
 import type { Checkpoint } from '../core/snapshot.js';
 import type { EpochSource } from '../core/source.js';
+import type { GradientStep } from '../core/values.js';
 import { jsonlFile } from '../sinks/jsonlFile.js';
 import { train, type TrainOptions } from '../trainer/train.js';
 import { defined } from './defined.js';
@@ -75,6 +77,15 @@ function together({ seed = 0, timeoutMs }: Plan, { batches, stop$, collective }:
   return {
     batches: sharedBatches(collective, batches),
     seed: seed + collective.rank,
-    reduce: allReduce(collective, { ...defined({ timeoutMs }), until: stop$ }),
+    reduce: pipe(allReduce(collective, { ...defined({ timeoutMs }), until: stop$ }), byClockOfFirst(collective)),
   };
+}
+
+/** Only the first replica ends the run by the clock: stopped by another it would have begun a window, which would be missing if the run goes on. */
+function byClockOfFirst({ rank }: Collective): MonoTypeOperatorFunction<GradientStep> {
+  if (rank === 0) return identity;
+  return map((step) => {
+    const run = step[RUN] ?? {};
+    return { ...step, [RUN]: { ...run, end: (why) => why.reason !== 'duration' && run.end?.(why) } };
+  });
 }

@@ -165,17 +165,20 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
     const fails = async (fault: string) =>
       start([...launch(2, by), ...train(`${fault}-${by}`, '--set', 'timeoutMs=700')], { ...env, FAULT: fault }).ended;
 
-    it('ends all and names the one that fails, hangs, or was told something else', async () => {
-      const [thrown, hung, config, data] = await Promise.all(
-        ['throws', 'hangs', 'other config', 'other data'].map(fails),
-      );
+    it('ends all and names the one that fails, or hangs', async () => {
+      const [thrown, hung] = await Promise.all(['throws', 'hangs'].map(fails));
       expect(thrown!.stderr).toMatch(/rank 1 of 2: .*out of luck/);
       expect(hung!.stderr).toMatch(/rank 0 of 2: (mpi|threads): rank 1 must arrive within 700 ms/);
+      expect([thrown!.code, hung!.code]).toStrictEqual([1, 1]);
+    });
+
+    it.skipIf(by === 'mpi' && !isCi)('ends all and names the one that was told something else', async () => {
+      const [config, data] = await Promise.all(['other config', 'other data'].map(fails));
       expect(config!.stderr).toMatch(/every rank must have the same config; rank 1 has accumulate 3, rank 0 2/);
       expect(data!.stderr).toMatch(
         /every rank must have the same data; rank 1 has ys "int32 \[1\]", rank 0 "float32 \[1\]"/,
       );
-      expect([thrown, hung, config, data].map((each) => each!.code)).toStrictEqual([1, 1, 1, 1]);
+      expect([config!.code, data!.code]).toStrictEqual([1, 1]);
     });
 
     it('ends all after the step and saves upon Ctrl-C, and goes on with more or fewer', async () => {
@@ -190,15 +193,13 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
       const cut = stepsOf(run).length;
       expect(cut).toBeLessThan(24);
 
-      const more = ['--resume', '--set', `steps=${cut + 3}`];
-      expect(await start([...launch(3, by), ...train(run, ...more)], env).ended).toMatchObject({ code: 0 });
-      expect(await start(train(run, '--resume')).ended).toMatchObject({ code: 0 });
-      expect(stepsOf(run).map(({ globalStep }) => globalStep)).toStrictEqual(
-        Array.from({ length: 24 }, (_, i) => i + 1),
-      );
-      expect(stepsOf(run).map(({ worldSize }) => worldSize)).toStrictEqual(
-        Array.from({ length: 24 }, (_, i) => (i < cut ? 2 : i < cut + 3 ? 3 : 1)),
-      );
+      const [ranks, otherBy] = by === 'mpi' ? [3, 'threads'] : [1, 'threads'];
+      const goOn = [...launch(ranks, otherBy), ...train(run, '--resume')];
+      expect(await start(goOn, env).ended).toMatchObject({ code: 0 });
+      const counts = Array.from({ length: 24 }, (_, i) => i + 1);
+      expect(stepsOf(run).map(({ globalStep }) => globalStep)).toStrictEqual(counts);
+      const sizes = counts.map((globalStep) => (globalStep <= cut ? 2 : ranks));
+      expect(stepsOf(run).map(({ worldSize }) => worldSize)).toStrictEqual(sizes);
       near(run, 'solo');
     });
   });

@@ -12,8 +12,8 @@ const LOCAL_RANKS = ['OMPI_COMM_WORLD_LOCAL_RANK', 'MPI_LOCALRANKID', 'SLURM_LOC
  *
  * One process uses one device: the one of its local rank. Memory is taken as it is needed, so that processes can share a GPU.
  */
-export function prepareGpu(build: string): void {
-  const own = gpuOf(process.env, gpusHere());
+export function prepareGpu(build: string, gpus: number = gpusHere()): void {
+  const own = gpuOf(process.env, gpus);
   if (own !== undefined) process.env['CUDA_VISIBLE_DEVICES'] = own;
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   process.env['XLA_FLAGS'] ??= `--xla_gpu_cuda_data_dir=${join(build, 'nvidia', 'cuda_nvcc')}`;
