@@ -54,7 +54,7 @@ export interface AllReduceOptions {
  *
  * Everything is weighted as in a window: Σ(weight·gradient) / Σ weight, and the i-th micro-batches of all replicas become one. A replica whose epoch has
  * no further window takes part without weight until all are there, so that weights and epochs stay together. If one stops, or is unsubscribed, the
- * others end after the same step; if one fails, all do. Models, metrics, versions, sizes of windows and, every `checkEvery` steps, weights are compared.
+ * others end after the same step, without the window that they have begun; `until` ends all between two windows. If one fails, all do. Models, metrics, versions, sizes of windows and, every `checkEvery` steps, weights are compared.
  * Place it between `accumulate` and clipping. The source waits meanwhile.
  *
  * **Cost**: one device read of gradients and losses, one reduction in buckets of 25 MiB, a few numbers beside it. **Memory**: one set of gradients on the

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { realpathSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
 import { pathToFileURL } from 'node:url';
+import { BroadcastChannel } from 'node:worker_threads';
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 
@@ -27,6 +28,8 @@ gradients are averaged over all. The first replica records, saves and prints; al
 
 A replica that fails, is killed, or does not come within the config's timeoutMs, ends all of them; with --restarts they begin again from the newest
 checkpoint, so save often enough. The run may also go on with another number of replicas. Ctrl-C once ends all after the step and saves, twice ends at once.
+
+Its exit code is that of the replicas: 137 if one was killed, 130 after Ctrl-C.
 
 On several machines, start the ranks by what is there; no restarts then:
   mpirun -n 8 --hostfile hosts gradstream train
@@ -113,7 +116,8 @@ function resumed(args: readonly string[]): string[] {
 /** All ranks as threads of this process. */
 async function inThreads(ranks: number, args: readonly string[]): Promise<void> {
   const channel = new BroadcastChannel(CHANNEL);
-  const told = passedOn().subscribe((signal) => channel.postMessage(signal));
+  channel.unref();
+  void passedOn().forEach((signal) => channel.postMessage(signal));
   let code = 0;
   process.on('worker', (worker) => worker.once('exit', (own: number) => (code ||= own)));
   try {
@@ -121,9 +125,6 @@ async function inThreads(ranks: number, args: readonly string[]): Promise<void> 
   } catch (error) {
     say(`gradstream: ${messageOf(error)}`); // the rank has said where it was
     process.exitCode = code || EXIT.failed;
-  } finally {
-    told.unsubscribe();
-    channel.close();
   }
 }
 

@@ -162,18 +162,18 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
   });
 
   describe.each(missing ? ['threads'] : ['mpi', 'threads'])('by %s', (by) => {
-    const fails = async (fault: string) =>
-      start([...launch(2, by), ...train(`${fault}-${by}`, '--set', 'timeoutMs=700')], { ...env, FAULT: fault }).ended;
+    const fails = (fault: string, ...more: string[]) =>
+      start([...launch(2, by), ...train(`${fault}-${by}`, ...more)], { ...env, FAULT: fault }).ended;
 
     it('ends all and names the one that fails, or hangs', async () => {
-      const [thrown, hung] = await Promise.all(['throws', 'hangs'].map(fails));
+      const [thrown, hung] = await Promise.all([fails('throws'), fails('hangs', '--set', 'timeoutMs=1500')]);
       expect(thrown!.stderr).toMatch(/rank 1 of 2: .*out of luck/);
-      expect(hung!.stderr).toMatch(/rank 0 of 2: (mpi|threads): rank 1 must arrive within 700 ms/);
+      expect(hung!.stderr).toMatch(/rank 0 of 2: (mpi|threads): rank 1 must arrive within 1500 ms/);
       expect([thrown!.code, hung!.code]).toStrictEqual([1, 1]);
     });
 
     it.skipIf(by === 'mpi' && !isCi)('ends all and names the one that was told something else', async () => {
-      const [config, data] = await Promise.all(['other config', 'other data'].map(fails));
+      const [config, data] = await Promise.all([fails('other config'), fails('other data')]);
       expect(config!.stderr).toMatch(/every rank must have the same config; rank 1 has accumulate 3, rank 0 2/);
       expect(data!.stderr).toMatch(
         /every rank must have the same data; rank 1 has ys "int32 \[1\]", rank 0 "float32 \[1\]"/,
