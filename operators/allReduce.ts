@@ -5,6 +5,8 @@ import {
   defer,
   EMPTY,
   finalize,
+  ignoreElements,
+  isObservable,
   map,
   of,
   tap,
@@ -12,6 +14,7 @@ import {
   type Observable,
 } from 'rxjs';
 
+import { alongside } from '../src/core/alongside.js';
 import { disposeTensors } from '../src/core/batch.js';
 import { checkNotes } from '../src/core/checkNotes.js';
 import type { HalfFormat, Reduces } from '../src/core/collective.js';
@@ -33,6 +36,11 @@ export interface AllReduceOptions {
   readonly timeoutMs?: number;
   /** Sends gradients with 2 bytes a number; see below. */
   readonly compress?: HalfFormat;
+  /**
+   * Ends the run on all replicas after the step that they make next, when it emits on any: `train`'s own `until` stops in the midst of a window, of which
+   * the others know nothing.
+   */
+  readonly until?: Observable<unknown>;
 }
 
 /**
@@ -49,7 +57,7 @@ export interface AllReduceOptions {
  *
  * Everything is weighted as in a window: Σ(weight·gradient) / Σ weight, and the i-th micro-batches of all replicas become one. A replica whose epoch has
  * no further window takes part without weight until all are there, so that weights and epochs stay together. If one stops, or is unsubscribed, the
- * others end after the same step; if one fails, all do. Models, metrics, versions, sizes of windows and, every `checkEvery` steps, weights are compared.
+ * others end after the same step, without the window that they have begun; `until` ends all between two windows. If one fails, all do. Models, metrics, versions, sizes of windows and, every `checkEvery` steps, weights are compared.
  * Place it between `accumulate` and clipping. The source waits meanwhile.
  *
  * With `compress` half as much is sent: gradients go with 2 bytes a number, and are summed with 4. What rounding takes from them is kept on each replica
@@ -75,23 +83,38 @@ export interface AllReduceOptions {
  */
 export function allReduce(
   collective: Reduces,
-  { checkEvery = 100, ...options }: AllReduceOptions = {},
+  { checkEvery = 100, until = EMPTY, ...options }: AllReduceOptions = {},
 ): MonoTypeOperatorFunction<GradientStep> {
   checkTalk('allReduce', collective, options);
   assertPositiveInteger(checkEvery, 'allReduce: checkEvery');
+  if (!isObservable(until))
+    throw new ArgumentError(`allReduce: until must be an Observable, received ${String(until)}`);
 
   return (source) =>
     defer(() => {
       let newest: Rest | undefined;
       let hasFailed = false;
+      let isAsked = false;
+      const asked$ = until.pipe(
+        tap(() => (isAsked = true)),
+        ignoreElements(),
+      );
       const language: Language<ReplicaNote> = {
-        pack: packNote,
+        pack: (note) => packNote({ ...note, isAsked }),
         unpack: (bytes) => unpackNote(bytes, Object.keys(newest?.reducers ?? {})),
         check: checkNotes,
         isReduced: (notes) => notes.some(isStep) && notes.every(({ stands }) => stands < STANDS.stopped),
         weightOf: ({ results }) => results.reduce((sum, { weight }) => sum + weight, 0),
       };
       const { talk, isOver, leave } = talks(collective, language, options);
+
+      const merge = (rest: Rest, notes: readonly ReplicaNote[], mean: Float32Array): GradientStep => {
+        const step = mergeNotes(rest, notes, mean);
+        const { passes, end } = step[RUN] ?? {};
+        if (passes) passes.count = step.microStep; // one with fewer micro-batches catches up
+        if (notes.some((note) => note.isAsked)) end?.({ reason: 'until' });
+        return step;
+      };
 
       const reduce = (step: GradientStep): Observable<GradientStep> => {
         const { gradients, microBatches, ...rest } = step;
@@ -107,7 +130,7 @@ export function allReduce(
           concatMap(({ notes, gradients: mean }) => {
             if (!isOver()) {
               newest = next(rest);
-              return of(mergeNotes(rest, notes, mean));
+              return of(merge(rest, notes, mean));
             }
             rest[RUN]?.end?.({ reason: 'until' });
             return EMPTY;
@@ -124,7 +147,7 @@ export function allReduce(
             concatMap((notes) => {
               if (isOver()) return EMPTY;
               if (!newest || !notes.some(isStep)) return stands === STANDS.epochEnd ? EMPTY : join(stands);
-              const step = mergeNotes(newest, notes, mean);
+              const step = merge(newest, notes, mean);
               newest = next(newest);
               return concat(through([step]), join(stands));
             }),
@@ -141,6 +164,7 @@ export function allReduce(
         }),
         concatWith(defer(() => join(run[RUN]?.ended?.() === 'stopped' ? STANDS.stopped : STANDS.end))),
         finalize(() => leave(noteOf(hasFailed ? STANDS.failed : STANDS.left, newest))),
+        alongside(asked$),
       );
     });
 }

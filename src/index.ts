@@ -27,6 +27,7 @@ export { ndArray, type DType, type NestedNumbers } from './data/ndArray.js';
 export { randomFromState, seededRandom, type Random, type RandomState } from './data/random.js';
 export { type Sample, type SampleValues } from './data/sample.js';
 export { shard } from './data/shard.js';
+export { shardBatches } from './data/shardBatches.js';
 export { skipCorrupt, type SkipCorruptOptions } from './data/skipCorrupt.js';
 export { shuffle, type ShuffleOptions } from './data/shuffle.js';
 export { timeout, type TimeoutOptions } from './data/timeout.js';

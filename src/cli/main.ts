@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 
-import { ConfigError } from '../config/configError.js';
-import { ArgumentError } from '../core/errors.js';
 import { dashboardCommand } from './dashboard.js';
 import { describeError } from './describeError.js';
 import { doctorCommand } from './doctor.js';
 import { evaluateCommand } from './evaluate.js';
-import { EXIT, EXIT_HELP } from './exitCodes.js';
+import { EXIT, EXIT_HELP, exitCodeOf } from './exitCodes.js';
 import { initCommand } from './init.js';
+import { launchCommand } from './launch.js';
 import { logsCommand } from './logs.js';
 import { nativeCommand } from './nativeInstall.js';
 import { isUnread, say } from './output.js';
@@ -18,6 +17,7 @@ import { trainCommand } from './train.js';
 const program = new Command('gradstream')
   .description('Deep-learning training as an RxJS pipeline over TensorFlow.js')
   .exitOverride()
+  .enablePositionalOptions()
   .addHelpText('after', EXIT_HELP);
 
 const add = (parent: Command, command: Command): void => {
@@ -28,6 +28,7 @@ const add = (parent: Command, command: Command): void => {
 for (const command of [
   initCommand(),
   trainCommand(),
+  launchCommand(),
   evaluateCommand(),
   predictCommand(),
   logsCommand(),
@@ -47,13 +48,7 @@ for (const stream of [process.stdout, process.stderr])
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = codeOf(error);
+  process.exitCode = exitCodeOf(error);
   // Commander has said what is wrong by then.
   if (!(error instanceof CommanderError) && !isUnread(error)) say(`gradstream: ${describeError(error)}`);
-}
-
-function codeOf(error: unknown): number {
-  if (isUnread(error)) return EXIT.SIGPIPE;
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-  return error instanceof ConfigError || error instanceof ArgumentError ? EXIT.usage : EXIT.failed;
 }

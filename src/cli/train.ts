@@ -6,8 +6,8 @@ import { Command, Option } from 'commander';
 import { identity, lastValueFrom, merge, scan, share, take, tap, type Observable } from 'rxjs';
 
 import { tee } from '../../operators/tee.js';
-import { fromSignals } from '../checkpoint/fromSignals.js';
 import { latest } from '../checkpoint/latest.js';
+import { beginTogether } from '../config/beginTogether.js';
 import { batchesOf, firstOf } from '../config/batchesOf.js';
 import { buildModel } from '../config/buildModel.js';
 import { hyperParameters } from '../config/hyperParameters.js';
@@ -15,12 +15,14 @@ import { defined } from '../config/defined.js';
 import type { Plan } from '../config/parseConfig.js';
 import { runEvents } from '../config/runEvents.js';
 import { assertFree, openRunFolder, type Former } from '../config/runFolder.js';
+import type { Collective } from '../core/collective.js';
 import { progressBar } from '../sinks/progressBar.js';
 import { configured, withConfig, type ConfigFlags, type Configured } from './configOptions.js';
 import { EXIT, EXIT_HELP } from './exitCodes.js';
 import { openEngine } from './openEngine.js';
 import { jsonLines, outputErrors, print, say, shownPath } from './output.js';
 import { summary, type LastEvents } from './summary.js';
+import { askedToEnd, inWorld, isLaunched, processesOf } from './world.js';
 
 interface TrainFlags extends ConfigFlags {
   readonly resume?: boolean;
@@ -58,14 +60,16 @@ export function trainCommand(): Command {
 }
 
 async function run(path: string | undefined, flags: TrainFlags): Promise<void> {
-  const given = await configured(path, flags);
-  if (!flags.fastDevRun) return trainIn(given, flags);
-  const runPath = await mkdtemp(join(tmpdir(), 'gradstream-'));
-  try {
-    await trainIn({ ...given, plan: fast(given.plan), runPath }, flags);
-  } finally {
-    await rm(runPath, { recursive: true, force: true });
-  }
+  await inWorld(async (collective) => {
+    const given = await configured(path, flags);
+    if (!flags.fastDevRun) return trainIn(collective, given, flags);
+    const runPath = await mkdtemp(join(tmpdir(), 'gradstream-'));
+    try {
+      await trainIn(collective, { ...given, plan: fast(given.plan), runPath }, flags);
+    } finally {
+      await rm(runPath, { recursive: true, force: true });
+    }
+  });
 }
 
 /** The same run, two steps long; what it goes through in hours is gone through at each. */
@@ -73,46 +77,56 @@ function fast({ epochs: _, ...plan }: Plan): Plan {
   return { ...plan, steps: 2, validateEvery: 1, logEvery: 1, checkpoint: { ...plan.checkpoint, every: 1 } };
 }
 
-async function trainIn({ plan, config, folder, runPath }: Configured, flags: TrainFlags): Promise<void> {
+async function trainIn(
+  collective: Collective,
+  { plan, config, folder, runPath }: Configured,
+  flags: TrainFlags,
+): Promise<void> {
   const former: Former = flags.resume ? 'resume' : flags.overwrite ? 'overwrite' : 'refuse';
-  await assertFree(runPath, former); // before anything that takes long
+  const isFirst = collective.rank === 0; // the one that records, saves and prints
+  const told = hyperParameters(config);
+  if (isFirst) await assertFree(runPath, former); // before anything that takes long
   const { tf, name, about, close } = await openEngine(plan.engine);
   try {
     const model = await buildModel(plan.model, tf, folder);
     // A former run is not touched before all is there that takes its place.
-    const runFolder = await openRunFolder(runPath, former, hyperParameters(config));
-    const from = await latest(runFolder.store, { orPrevious: true });
+    const runFolder = isFirst ? await openRunFolder(runPath, former, told) : undefined;
+    const saved = runFolder && (await latest(runFolder.store, { orPrevious: true }));
+    const from = await beginTogether(collective, { model, told, from: saved });
     const shown = flags.fastDevRun ? 'nowhere, a trial run' : shownPath(runPath);
-    say(`${shown}  on ${name}: ${about}${from ? `  from step ${from.globalStep} on` : ''}`);
+    const who = collective.worldSize > 1 ? `${await processesOf(collective)} ` : '';
+    if (isFirst) say(`${shown}  ${who}on ${name}: ${about}${from ? `  from step ${from.globalStep} on` : ''}`);
 
     const held = plan.data.validation && batchesOf(plan.data.validation, folder);
     const { epochs, steps } = plan;
     const bar = progressBar({ stream: process.stderr, ...defined({ steps, epochs }) });
+    const run$ = runEvents(plan, {
+      model,
+      batches: batchesOf(plan.data.train, folder),
+      validation: held && flags.fastDevRun ? firstOf(held) : held,
+      folder: runFolder,
+      collective,
+      from,
+      stop$: stopped(collective, isFirst ? bar.print : () => undefined),
+      watch: bar,
+    });
     const last = await lastValueFrom(
-      runEvents(plan, {
-        model,
-        batches: batchesOf(plan.data.train, folder),
-        validation: held && flags.fastDevRun ? firstOf(held) : held,
-        folder: runFolder,
-        from,
-        stop$: stopped(bar.print),
-        watch: bar,
-      }).pipe(
-        flags.json ? tee(jsonLines) : identity,
+      run$.pipe(
+        flags.json && isFirst ? tee(jsonLines) : identity,
         scan((last: LastEvents, event) => ({ ...last, [event.type]: event }), {}),
       ),
     );
-    if (!flags.json) await print(summary(last, shown));
+    if (isFirst && !flags.json) await print(summary(last, shown));
   } finally {
     close?.();
   }
 }
 
 /** The first reason to end: a signal, which the process will tell of when it exits, or that nobody reads its output any more. */
-function stopped(tell: (line: string) => void): Observable<unknown> {
-  const signal$ = fromSignals().pipe(
+function stopped(collective: Collective, tell: (line: string) => void): Observable<unknown> {
+  const signal$ = askedToEnd(collective).pipe(
     tap((signal) => {
-      process.exitCode = EXIT[signal as 'SIGINT' | 'SIGTERM'];
+      if (!isLaunched()) process.exitCode = EXIT[signal];
       tell('ends after this step, and saves; once more: at once');
     }),
   );

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 
 import { checkEvery, type Every } from '../checkpoint/cadence.js';
 import type { Batch } from '../core/batch.js';
+import { assertPositive } from '../core/errors.js';
 import type { TrainingEvent } from '../core/events.js';
 import type { LossFunction } from '../core/loss.js';
 import { toMetric, type Metric } from '../core/metric.js';
@@ -93,6 +94,12 @@ const Config = objectOf({
     {},
   ),
   logEvery: v.exactOptional(count, 1),
+  timeoutMs: v.exactOptional(
+    v.pipe(
+      v.number(messageFor),
+      made((value) => (assertPositive(value, 'timeoutMs'), value)),
+    ),
+  ),
   engine: v.exactOptional(oneOf(['auto', 'node', 'webgpu', 'wasm', 'cpu']), 'auto'),
   run: v.exactOptional(v.string(messageFor)),
 });

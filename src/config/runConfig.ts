@@ -27,6 +27,7 @@ export interface RunConfig {
   /** Makes the model, once there is an engine; or the `model.json` of a `tf.LayersModel`. */
   readonly model: ((library: typeof tf) => Model | Promise<Model>) | string;
   readonly data: {
+    /** Its batches are those of all replicas together: each takes its part of every one, so that a run is the same with any number. See `shardBatches`. */
     readonly train: DataConfig;
     /** What `validateEvery` and `gradstream evaluate` go through. */
     readonly validation?: DataConfig;
@@ -43,7 +44,7 @@ export interface RunConfig {
   readonly clipNorm?: number;
   /** Whether steps of NaN are skipped; see `skipNonFinite`. */
   readonly skipNonFinite?: boolean | SkipNonFiniteOptions;
-  /** Of what is drawn in the run, such as dropout's masks; 0 unless given. */
+  /** Of what is drawn in the run, such as dropout's masks; 0 unless given. Replicas count on from it, so that each draws its own. */
   readonly seed?: number;
   /** When to end; whichever comes first. One pass unless either is given. */
   readonly epochs?: number;
@@ -59,6 +60,8 @@ export interface RunConfig {
   readonly checkpoint?: Pick<CheckpointOptions, 'keep' | 'best'> & { readonly every?: Every };
   /** Steps from one that is recorded to the next; 1 unless given. */
   readonly logEvery?: number;
+  /** With replicas: milliseconds that each waits for the others at a step, before all fail; 10 minutes unless given. */
+  readonly timeoutMs?: number;
   /** What computes; the best that works, unless given. */
   readonly engine?: EngineName | 'auto';
   /** The run's folder; `runs/` and the name of the config's file, unless given. */

@@ -13,10 +13,20 @@ export function noteOf(
   { results, weights }: Omit<StepNumbers, 'gradients'> = { results: [], weights: undefined },
 ): ReplicaNote {
   if (!step)
-    return { stands, globalStep: 0, microStep: 0, epoch: 0, samples: 0, prints: [NaN, NaN, NaN, NaN], results };
+    return {
+      stands,
+      isAsked: false,
+      globalStep: 0,
+      microStep: 0,
+      epoch: 0,
+      samples: 0,
+      prints: [NaN, NaN, NaN, NaN],
+      results,
+    };
   const { globalStep, microStep, epoch } = step;
   return {
     stands,
+    isAsked: false,
     globalStep,
     microStep,
     epoch,

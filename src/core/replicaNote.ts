@@ -9,6 +9,8 @@ export type Stands = (typeof STANDS)[keyof typeof STANDS];
 /** What a replica tells all others before they reduce anything. */
 export interface ReplicaNote {
   readonly stands: Stands;
+  /** Whether it was asked to end, after the step that all make next. */
+  readonly isAsked: boolean;
   /** Which weights it has: those after this many steps. */
   readonly globalStep: number;
   readonly microStep: number;
@@ -25,10 +27,20 @@ export function isStep({ stands }: Pick<ReplicaNote, 'stands'>): boolean {
 }
 
 /** A note as bytes; metrics go without their names, in order. */
-export function packNote({ stands, globalStep, microStep, epoch, samples, prints, results }: ReplicaNote): Uint8Array {
+export function packNote({
+  stands,
+  isAsked,
+  globalStep,
+  microStep,
+  epoch,
+  samples,
+  prints,
+  results,
+}: ReplicaNote): Uint8Array {
   const each = results.flatMap(({ weight, loss, metrics }) => [weight, loss, ...Object.values(metrics)]);
   return new Uint8Array(
-    Float64Array.of(stands, globalStep, microStep, epoch, samples, ...prints, results.length, ...each).buffer,
+    Float64Array.of(stands, Number(isAsked), globalStep, microStep, epoch, samples, ...prints, results.length, ...each)
+      .buffer,
   );
 }
 
@@ -36,13 +48,20 @@ export function packNote({ stands, globalStep, microStep, epoch, samples, prints
 export function unpackNote(bytes: Uint8Array, names: readonly string[]): ReplicaNote {
   const numbers = [...new Float64Array(bytes.slice().buffer)];
   const take = (): number => numbers.shift() ?? NaN;
-  const [stands, globalStep, microStep, epoch, samples] = [take() as 0, take(), take(), take(), take()];
+  const [stands, isAsked, globalStep, microStep, epoch, samples] = [
+    take() as 0,
+    take() === 1,
+    take(),
+    take(),
+    take(),
+    take(),
+  ];
   const prints = [take(), take(), take(), take()] as const;
   const results = Array.from({ length: take() }, (): MicroBatchValues => {
     const [weight, loss] = [take(), take()];
     return { weight, loss, metrics: Object.fromEntries(names.map((name) => [name, take()])) };
   });
-  return { stands, globalStep, microStep, epoch, samples, prints, results };
+  return { stands, isAsked, globalStep, microStep, epoch, samples, prints, results };
 }
 
 /** A number of 32 bits that tells texts and numbers apart (FNV-1a). */

@@ -9,6 +9,7 @@ export { batch, type BatchOptions } from './batch.js';
 export { epochs } from './epochs.js';
 export { mapAsync, type MapAsyncOptions } from './mapAsync.js';
 export { shard } from './shard.js';
+export { shardBatches } from './shardBatches.js';
 export { shuffle, type ShuffleOptions } from './shuffle.js';
 export { skipCorrupt, type SkipCorruptOptions } from './skipCorrupt.js';
 export { timeout, type TimeoutOptions } from './timeout.js';

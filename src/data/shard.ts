@@ -2,7 +2,7 @@ import { defer } from 'ix/asynciterable/defer';
 import { wrapWithAbort } from 'ix/asynciterable/operators/withabort';
 import type { MonoTypeOperatorAsyncFunction } from 'ix/interfaces';
 
-import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
+import { checkRank } from './checkRank.js';
 
 /**
  * Gives every `worldSize`-th value of a source, beginning with number `rank`.
@@ -31,10 +31,7 @@ import { ArgumentError, assertPositiveInteger } from '../core/errors.js';
  * @throws {@link ArgumentError} at once, if either is out of range.
  */
 export function shard<T>(rank: number, worldSize: number): MonoTypeOperatorAsyncFunction<T> {
-  assertPositiveInteger(worldSize, 'shard: worldSize');
-  if (!Number.isInteger(rank) || rank < 0 || rank >= worldSize) {
-    throw new ArgumentError(`shard: rank must be a whole number from 0 to ${worldSize - 1}, received ${String(rank)}`);
-  }
+  checkRank('shard', rank, worldSize);
   return (source) =>
     defer(async function* (signal) {
       let index = 0;

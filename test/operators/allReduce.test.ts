@@ -1,11 +1,27 @@
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
-import { identity, lastValueFrom, map, of, range, take, tap, throwError, toArray, type OperatorFunction } from 'rxjs';
+import {
+  EMPTY,
+  identity,
+  lastValueFrom,
+  map,
+  of,
+  range,
+  Subject,
+  take,
+  tap,
+  throwError,
+  toArray,
+  type OperatorFunction,
+} from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { allReduce, type AllReduceOptions } from '../../operators/allReduce.js';
 import { clipByGlobalNorm } from '../../operators/clipByGlobalNorm.js';
 import { skipNonFinite } from '../../operators/skipNonFinite.js';
+import { checkpointEvery } from '../../src/checkpoint/checkpointEvery.js';
+import { latest } from '../../src/checkpoint/latest.js';
+import { memoryStore } from '../../src/checkpoint/memoryStore.js';
 import type { Batch } from '../../src/core/batch.js';
 import { CollectiveError, type Reduces } from '../../src/core/collective.js';
 import { ArgumentError } from '../../src/core/errors.js';
@@ -196,6 +212,58 @@ describe('allReduce', () => {
     ]);
   });
 
+  it('ends all between two windows, after the step that they make next, when one is asked to', async () => {
+    const parts = batches(new Array<number>(20).fill(2), 0).map((part) => batchOf(part));
+    const asked$ = new Subject<void>();
+    const stores = [memoryStore(), memoryStore(), memoryStore()];
+    const received = await Promise.all(
+      world(3).map((collective, rank) => {
+        function* source() {
+          for (const [i, part] of parts.entries()) {
+            if (rank === 2 && i === 7) asked$.next(); // in the midst of the third window of three
+            yield part;
+          }
+        }
+        const until = rank === 2 ? asked$ : EMPTY;
+        return trained(
+          source,
+          { accumulate: 3, reduce: allReduce(collective, { until }) },
+          { stage: checkpointEvery(100, stores[rank]!) as typeof identity },
+        );
+      }),
+    );
+    for (const { events, weights, error } of received) {
+      expect(error).toBeUndefined();
+      expect(events.map(({ type, globalStep }) => `${type} ${globalStep}`)).toStrictEqual(
+        'step 1,step 2,step 3,checkpoint 3,end 3'.split(','),
+      );
+      expect(events.at(-1)).toMatchObject({ reason: 'until' });
+      expect(weights).toStrictEqual(received[0]!.weights);
+    }
+    for (const store of stores) {
+      const { microStep, stages } = (await latest(store))!;
+      expect(microStep).toBe(9);
+      expect(stages['source']!.data).toStrictEqual({ pass: 1, given: 9 });
+      expect(stages['accumulate']!.data).not.toHaveProperty('window');
+    }
+  });
+
+  it('has one with fewer micro-batches catch up, so that what they draw is the same if the run goes on', async () => {
+    const parts = batches([2, 2, 2], 0).map((part) => batchOf(part));
+    const stores = [memoryStore(), memoryStore()];
+    await Promise.all(
+      world(2).map((collective, rank) =>
+        trained(
+          () => parts.slice(0, 3 - rank),
+          { epochs: 2, accumulate: 2, reduce: allReduce(collective) },
+          { stage: checkpointEvery('epoch', stores[rank]!) as typeof identity },
+        ),
+      ),
+    );
+    const counts = await Promise.all(stores.map(async (store) => (await latest(store))!.microStep));
+    expect(counts).toStrictEqual([6, 6]);
+  });
+
   it('ends all when one is unsubscribed, and none waits', async () => {
     const parts = batches(new Array<number>(20).fill(2), 0).map((part) => batchOf(part));
     const collectives = world(2);
@@ -339,6 +407,7 @@ describe('allReduce', () => {
     expect(() => allReduce(solo(), { checkEvery: 0 })).toThrow(ArgumentError);
     expect(() => allReduce(solo(), { timeoutMs: -1 })).toThrow(ArgumentError);
     expect(() => allReduce(solo(), { compress: 'int8' as 'float16' })).toThrow(ArgumentError);
+    expect(() => allReduce(solo(), { until: 'later' as never })).toThrow(ArgumentError);
   });
 });
 

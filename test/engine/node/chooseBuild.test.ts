@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { EngineError } from '../../../src/core/errors.js';
 import { chooseBuild } from '../../../src/engine/node/chooseBuild.js';
-import { missingDriver, prepareGpu } from '../../../src/engine/node/gpu.js';
+import { gpuOf, missingDriver, prepareGpu } from '../../../src/engine/node/gpu.js';
 import type { Device } from '../../../src/engine/node/place.js';
 
 const withBuilds = (devices: readonly Device[], arch: string = process.arch): string => {
@@ -59,18 +59,31 @@ describe('a GPU', () => {
       onTestFinished(() => void vi.unstubAllEnvs());
       for (const variable of ['CUDA_VISIBLE_DEVICES', 'TF_FORCE_GPU_ALLOW_GROWTH', 'XLA_FLAGS'])
         vi.stubEnv(variable, undefined);
-      prepareGpu('/builds/gpu');
+      prepareGpu('/builds/gpu', 8);
       expect(process.env['CUDA_VISIBLE_DEVICES']).toBeUndefined();
       expect(process.env['TF_FORCE_GPU_ALLOW_GROWTH']).toBe('true');
       expect(process.env['XLA_FLAGS']).toBe('--xla_gpu_cuda_data_dir=/builds/gpu/nvidia/cuda_nvcc');
 
       vi.stubEnv(name, '3');
-      prepareGpu('/builds/gpu');
+      prepareGpu('/builds/gpu', 8);
       expect(process.env['CUDA_VISIBLE_DEVICES']).toBe('3');
 
       vi.stubEnv(name, '5');
-      prepareGpu('/builds/gpu');
+      prepareGpu('/builds/gpu', 8);
       expect(process.env['CUDA_VISIBLE_DEVICES']).toBe('3');
     },
   );
+
+  it.each([
+    ['the only process', {}, 8, undefined],
+    ['one of as many as there are', { SLURM_LOCALID: '3' }, 4, '3'],
+    ['one of more than there are', { SLURM_LOCALID: '3' }, 2, '1'],
+    ['one of more than is known', { SLURM_LOCALID: '3' }, 0, '3'],
+    ['one of those that may be seen', { MPI_LOCALRANKID: '1', CUDA_VISIBLE_DEVICES: '4,5,6' }, 8, '5'],
+    ['one of fewer that may be seen', { MPI_LOCALRANKID: '3', CUDA_VISIBLE_DEVICES: 'GPU-a,GPU-b' }, 8, 'GPU-b'],
+    ['the one that may be seen', { SLURM_LOCALID: '3', CUDA_VISIBLE_DEVICES: '7' }, 8, '7'],
+    ['none, if none may be seen', { SLURM_LOCALID: '3', CUDA_VISIBLE_DEVICES: '' }, 8, undefined],
+  ])('is chosen for %s', (_, env, gpus, own) => {
+    expect(gpuOf(env, gpus)).toBe(own);
+  });
 });
