@@ -92,10 +92,10 @@ describe.skipIf(missing)(`mlflow on a server${missing}`, () => {
     );
     const only = await newest();
 
-    const read = server.python(
+    const read = (await server.python(
       `(lambda run: dict(status=run.info.status, name=run.info.run_name, params=run.data.params,
         loss=[[m.step, m.value, m.timestamp] for m in client.get_metric_history(run.info.run_id, 'training/loss')]))(client.get_run('${only.info.run_id}'))`,
-    ) as { loss: [number, number, number][] };
+    )) as { loss: [number, number, number][] };
     expect(read).toMatchObject({
       status: 'FINISHED',
       name: 'read',
@@ -145,7 +145,7 @@ describe.skipIf(missing)(`mlflow on a server${missing}`, () => {
       values.map((loss, i) => stepEvent(i + 1, { loss })),
     );
     const id = (await newest()).info.run_id;
-    const read = server.python(`[str(m.value) for m in client.get_metric_history('${id}', 'training/loss')]`);
+    const read = await server.python(`[str(m.value) for m in client.get_metric_history('${id}', 'training/loss')]`);
     // The database has no infinity; MLflow keeps the largest number there is.
     expect(read).toStrictEqual(['nan', '1.7976931348623157e+308', '-1.7976931348623157e+308', '1.0']);
   });
