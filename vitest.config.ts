@@ -23,7 +23,9 @@ const apart = ['test/package/**', ...native, 'test/engine/webgpu/**', 'test/brow
 /** What puts something else in the place of a module; these files have a process each. The others share theirs, and load TensorFlow.js once. */
 const mocking = readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' })
   .map((file) => `test/${file}`)
-  .filter((file) => file.endsWith('.test.ts') && /vi\.(mock|doMock|resetModules)\(/.test(readFileSync(root + file, 'utf8')));
+  .filter(
+    (file) => file.endsWith('.test.ts') && /vi\.(mock|doMock|resetModules)\(/.test(readFileSync(root + file, 'utf8')),
+  );
 
 export default defineConfig({
   test: {

@@ -3,15 +3,14 @@ import { execFile } from 'node:child_process';
 import { it } from 'vitest';
 
 import { bundled } from '../support/bundled.js';
+import { onlyInCi } from '../support/inCi.js';
 
 const program = await bundled(new URL('run.ts', import.meta.url));
 
 /** A process of its own: a test runner keeps things, too. */
 const soaked = (...words: string[]): Promise<{ code: unknown; stdout: string }> =>
   new Promise((resolve) => {
-    execFile(process.execPath, [program, ...words], (error, stdout) =>
-      resolve({ code: error?.code ?? 0, stdout }),
-    );
+    execFile(process.execPath, [program, ...words], (error, stdout) => resolve({ code: error?.code ?? 0, stdout }));
   });
 
 // The short form of `npm run soak`.
@@ -23,10 +22,9 @@ it.concurrent(
   300_000,
 );
 
-/** What counts as growth, growth.test.ts holds to without a run. */
-const inCi = process.env['CI'] ? '' : ' (skipped: a run of ten seconds, in CI only)';
-it.skipIf(inCi).concurrent(
-  `some 50 bytes that are kept in each step are told of${inCi}`,
+// What counts as growth, growth.test.ts says without a run.
+it.skipIf(onlyInCi).concurrent(
+  `some 50 bytes that are kept in each step are told of${onlyInCi}`,
   async ({ expect }) => {
     const { code, stdout } = await soaked('540', 'wasm', 'leak');
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const present = spawnSync('python3', ['-c', 'import mlflow, flask_cors, sqlalchemy, alembic, graphene']).status === 0;
+const present = spawnSync('python3', ['-c', 'import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))', 'mlflow', 'flask_cors', 'sqlalchemy', 'alembic', 'graphene']).status === 0; // prettier-ignore
 
 /** What gets a server; skinny, since the whole of MLflow brings along scikit-learn and the like, which a server does not need. */
 const PACKAGES = 'mlflow-skinny flask flask-cors sqlalchemy alembic graphene aiohttp cryptography huey';
