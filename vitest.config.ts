@@ -47,13 +47,19 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias },
-        test: { ...inProcess, name: 'mocking', include: mocking, exclude: apart },
+        test: { ...inProcess, name: 'mocking', include: mocking },
       },
       // What needs more than npm gives: each says how to get it, is skipped without it, and fails without it in CI.
       {
         extends: true,
         resolve: { alias },
-        test: { ...inProcess, name: 'native', include: native.map((folder) => `${folder}/*.test.ts`) },
+        test: {
+          ...inProcess,
+          name: 'native',
+          include: native.map((folder) => `${folder}/*.test.ts`),
+          exclude: mocking,
+          isolate: false,
+        },
       },
       {
         extends: true,
