@@ -15,7 +15,7 @@ import type { TrainingEvent } from '../core/events.js';
  * @see {@link replay}
  */
 export function eventLine(event: TrainingEvent): string {
-  // JSON makes null and 0 of those numbers; where neither is, nothing has to be looked at one by one, which takes five times as long.
+  // JSON makes null and 0 of those numbers; where neither is, its values need not be looked at one by one.
   const line = JSON.stringify(event);
   if (!/null|[:[,]0[,\]}]/.test(line)) return line;
   return JSON.stringify(event, (_key, value: unknown) => {
