@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -20,6 +20,12 @@ const inProcess = { setupFiles: ['test/support/setup.ts'], testTimeout: 20_000 }
 const globalSetup = ['esbuild.page.js'];
 const native = ['test/engine/node/**', 'test/engine/compile/**'];
 const apart = ['test/package/**', ...native, 'test/engine/webgpu/**', 'test/browser/**'];
+/** What puts something else in the place of a module; these files have a process each. The others share theirs, and load TensorFlow.js once. */
+const mocking = readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' })
+  .map((file) => `test/${file}`)
+  .filter(
+    (file) => file.endsWith('.test.ts') && /vi\.(mock|doMock|resetModules)\(/.test(readFileSync(root + file, 'utf8')),
+  );
 
 export default defineConfig({
   test: {
@@ -29,13 +35,31 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias },
-        test: { ...inProcess, globalSetup, name: 'unit', include: ['test/**/*.test.ts'], exclude: apart },
+        test: {
+          ...inProcess,
+          globalSetup,
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...apart, ...mocking],
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        resolve: { alias },
+        test: { ...inProcess, name: 'mocking', include: mocking },
       },
       // What needs more than npm gives: each says how to get it, is skipped without it, and fails without it in CI.
       {
         extends: true,
         resolve: { alias },
-        test: { ...inProcess, name: 'native', include: native.map((folder) => `${folder}/*.test.ts`) },
+        test: {
+          ...inProcess,
+          name: 'native',
+          include: native.map((folder) => `${folder}/*.test.ts`),
+          exclude: mocking,
+          isolate: false,
+        },
       },
       {
         extends: true,

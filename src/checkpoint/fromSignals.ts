@@ -1,4 +1,4 @@
-import { fromEvent, map, merge, share, take, type Observable } from 'rxjs';
+import { asapScheduler, fromEvent, map, merge, observeOn, share, take, type Observable } from 'rxjs';
 
 import { ArgumentError } from '../core/errors.js';
 
@@ -33,5 +33,9 @@ import { ArgumentError } from '../core/errors.js';
  */
 export function fromSignals(signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM']): Observable<NodeJS.Signals> {
   if (signals.length === 0) throw new ArgumentError('fromSignals: there must be a signal to listen to, received none');
-  return merge(...signals.map((signal) => fromEvent(process, signal).pipe(map(() => signal)))).pipe(take(1), share());
+  return merge(...signals.map((signal) => fromEvent(process, signal).pipe(map(() => signal)))).pipe(
+    take(1),
+    observeOn(asapScheduler), // when nobody listens any more: a second one that comes while the first is told of would be lost
+    share(),
+  );
 }

@@ -53,9 +53,8 @@ export function csvFile(path: string): Sink<TrainingEvent> {
     next: (event) => {
       const row = eventRow(event);
       if (!row) return;
-      const before = comesBefore(event);
-      table ??= opened(path, (globalStep) => before({ type: 'step', globalStep }));
-      if (Object.keys(row).some((name) => !table!.columns.includes(name))) {
+      table ??= opened(path, (globalStep) => comesBefore(event)({ type: 'step', globalStep }));
+      if (!hasColumns(table, row)) {
         close();
         table = opened(path, () => true, Object.keys(row));
       }
@@ -72,10 +71,15 @@ function withRow({ file, columns, last, start, end }: Table, row: Cells): Table 
   const same = Number(last['globalStep']) === row['globalStep'];
   const whole = same ? { ...last, ...row } : row;
   const from = same ? start : end;
-  const text = Buffer.from(lineOf(columns, whole));
-  writeSync(file, text, 0, text.length, from);
-  if (same) ftruncateSync(file, from + text.length);
-  return { file, columns, last: whole, start: from, end: from + text.length };
+  const line = lineOf(columns, whole);
+  const written = writeSync(file, line, from);
+  if (same) ftruncateSync(file, from + written);
+  return { file, columns, last: whole, start: from, end: from + written };
+}
+
+function hasColumns({ columns }: Table, row: Cells): boolean {
+  for (const name in row) if (!columns.includes(name)) return false;
+  return true;
 }
 
 function opened(path: string, keeps: (globalStep: number) => boolean, more: readonly string[] = []): Table {

@@ -21,6 +21,9 @@ export interface PrometheusSink extends Sink<TrainingEvent> {
 /** Metrics and averages; they have a label `name`. */
 const NAMED: readonly Series[] = ['metric', 'validation_metric', 'ema'];
 
+/** What has the runs under way tell a registry their newest: it is asked for every so many seconds, and steps come every few milliseconds. */
+const telling = new WeakMap<Registry, Set<() => void>>();
+
 /**
  * Keeps the newest values of a run for Prometheus, which asks for them by HTTP.
  *
@@ -54,6 +57,7 @@ const NAMED: readonly Series[] = ['metric', 'validation_metric', 'ema'];
  */
 export function prometheus({ run = 'default', registry = new Registry() }: PrometheusOptions = {}): PrometheusSink {
   const kept = new Map<string, () => void>();
+  const untold = new Map<string, Said>();
   let running = false;
 
   const say = ({ series, value, name }: Said): void => {
@@ -61,7 +65,18 @@ export function prometheus({ run = 'default', registry = new Registry() }: Prome
     const metric = metricOf(registry, series);
     if (metric instanceof Counter) metric.inc(labels, value);
     else metric.set(labels, value);
-    kept.set(`${series} ${name ?? ''}`, () => metric.remove(labels));
+    kept.set(keyOf(series, name), () => metric.remove(labels));
+  };
+  /** Says it when the registry is asked, but for what it has not heard of: that is told at once, and so has its place. */
+  const note = (said: Said): void => {
+    const key = keyOf(said.series, said.name);
+    if (!kept.has(key)) return say(said);
+    const value = isCounter(said.series) ? said.value + (untold.get(key)?.value ?? 0) : said.value;
+    untold.set(key, { ...said, value });
+  };
+  const tell = (): void => {
+    untold.forEach(say);
+    untold.clear();
   };
   const begin = (): void => {
     if (running) return;
@@ -69,8 +84,11 @@ export function prometheus({ run = 'default', registry = new Registry() }: Prome
     for (const remove of kept.values()) remove();
     kept.clear();
     say({ series: 'running', value: 1 });
+    tellersOf(registry).add(tell);
   };
   const over = (): void => {
+    tell();
+    tellersOf(registry).delete(tell);
     if (running) say({ series: 'running', value: 0 });
     running = false;
   };
@@ -78,7 +96,7 @@ export function prometheus({ run = 'default', registry = new Registry() }: Prome
     registry,
     next: (event) => {
       begin();
-      saidBy(event).forEach(say);
+      saidBy(event).forEach(note);
     },
     dropped: (count) => {
       begin();
@@ -96,6 +114,21 @@ function metricOf(registry: Registry, series: Series): Counter | Gauge {
   const made = registry.getSingleMetric(name) as Counter | Gauge | undefined;
   if (made) return made;
   const labelNames = NAMED.includes(series) ? ['run', 'name'] : ['run'];
-  const Kind = series.endsWith('_total') ? Counter : Gauge;
-  return new Kind({ name, help: SERIES[series], labelNames, registers: [registry] });
+  const collect = (): void => tellersOf(registry).forEach((tell) => tell());
+  const Kind = isCounter(series) ? Counter : Gauge;
+  return new Kind({ name, help: SERIES[series], labelNames, registers: [registry], collect });
+}
+
+function tellersOf(registry: Registry): Set<() => void> {
+  const tellers = telling.get(registry) ?? new Set();
+  telling.set(registry, tellers);
+  return tellers;
+}
+
+function isCounter(series: Series): boolean {
+  return series.endsWith('_total');
+}
+
+function keyOf(series: Series, name: string | undefined): string {
+  return name === undefined ? series : `${series} ${name}`;
 }

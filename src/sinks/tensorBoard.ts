@@ -38,7 +38,7 @@ export interface TensorBoardOptions {
  * that has read them is told to forget it, so nothing is shown twice. Records are appended, so a process that is killed leaves files that can be read, but for what waited (`flushMs`; never
  * beyond a checkpoint), and perhaps a last record that is cut off, which TensorBoard leaves out. However a run ends in a living process, all of it is written.
  *
- * **Cost**: 10 µs for a step of six numbers, and a write each `flushMs`, for which training waits; half a second to go on behind 100,000 such steps, once (measured).
+ * **Cost**: 10 µs for a step of six numbers, spent when `flushMs` are over on all that have come, and one write, for which training waits; half a second to go on behind 100,000 such steps, once (measured).
  *
  * @example
  * ```ts

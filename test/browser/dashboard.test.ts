@@ -30,6 +30,7 @@ import { history, type History } from '../../src/sinks/history.js';
 import { stepEvent, validationEvent } from '../../src/testing/steps.js';
 import { eventLine } from '../../src/trainer/eventLine.js';
 import { train } from '../../src/trainer/train.js';
+import { isCi } from '../support/inCi.js';
 import { batchesOf, line, squaredError } from '../support/line.js';
 import { launchChromium, missing } from './chromium.js';
 
@@ -40,6 +41,10 @@ const PHONE: BrowserContextOptions = {
   isMobile: true,
   hasTouch: true,
 };
+const SCREENS: readonly (readonly [string, BrowserContextOptions])[] = [
+  ['on a phone', PHONE],
+  ['on a desk', {}],
+];
 
 describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 60_000 }, () => {
   let browser: Browser | undefined;
@@ -365,10 +370,7 @@ describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 60_00
     await expect.poll(async () => (await numbersOf(page))['step'], { timeout: 5000 }).toStrictEqual(steps);
   });
 
-  it.each([
-    ['on a desk', {}],
-    ['on a phone', PHONE],
-  ] as [string, BrowserContextOptions][])(
+  it.each(isCi ? SCREENS : SCREENS.slice(0, 1))(
     'has no violation that axe finds, in light and dark, and fits: %s',
     async (name, options) => {
       const events = recorded(300);

@@ -10,6 +10,7 @@ import { eventServer } from '../../examples/eventServer.js';
 import { servePage } from '../../examples/servePage.js';
 import type { TrainingEvent } from '../../src/core/events.js';
 import { stepEvent } from '../../src/testing/steps.js';
+import { onlyInCi } from '../support/inCi.js';
 import { launchChromium, missing } from './chromium.js';
 import { bundler, type Bundler } from './site.js';
 
@@ -59,31 +60,34 @@ describe.skipIf(missing)(`examples in a browser${missing}`, () => {
     return async () => (await total()) - before;
   }
 
-  it('React: shows a run while it learns, pauses it between two steps, and goes on', async () => {
-    const page = await open('react', ['main.tsx']);
-    const shown = async (name: string) =>
+  it.skipIf(onlyInCi)(
+    `React: shows a run while it learns, pauses it between two steps, and goes on${onlyInCi}`,
+    async () => {
+      const page = await open('react', ['main.tsx']);
+      const shown = async (name: string) =>
       Number(await page.locator('div', { has: page.getByText(name, { exact: true }) }).last().locator('dd').innerText()); // prettier-ignore
-    const steps = async () => shown('global step');
-    const points = async (line: number) =>
-      ((await page.locator('polyline').nth(line).getAttribute('points')) ?? '').split(' ').length;
+      const steps = async () => shown('global step');
+      const points = async (line: number) =>
+        ((await page.locator('polyline').nth(line).getAttribute('points')) ?? '').split(' ').length;
 
-    await expect.poll(steps, { timeout: 30_000 }).toBeGreaterThan(20);
-    await page.getByRole('button', { name: 'Pause' }).click();
-    await page.getByRole('button', { name: 'Go on' }).waitFor();
-    let paused = NaN; // what was under way is shown first
-    await expect.poll(async () => paused === (paused = await steps()), { interval: 700, timeout: 20_000 }).toBe(true);
-    expect(await points(0)).toBe(paused);
-    await shot(page, 'react-paused');
+      await expect.poll(steps, { timeout: 30_000 }).toBeGreaterThan(20);
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await page.getByRole('button', { name: 'Go on' }).waitFor();
+      let paused = NaN; // what was under way is shown first
+      await expect.poll(async () => paused === (paused = await steps()), { interval: 700, timeout: 20_000 }).toBe(true);
+      expect(await points(0)).toBe(paused);
+      await shot(page, 'react-paused');
 
-    await page.getByRole('button', { name: 'Go on' }).click();
-    await page.getByRole('button', { name: 'Done' }).waitFor({ timeout: 60_000 });
-    await shot(page, 'react');
-    expect(await steps()).toBe(600);
-    expect([await points(0), await points(1), await points(2)]).toStrictEqual([600, 600, 24]);
-    expect(await shown('average loss')).toBeLessThan(0.1);
-    expect(await shown('validation accuracy')).toBeGreaterThan(0.95);
-    expect(complaints).toStrictEqual([]);
-  });
+      await page.getByRole('button', { name: 'Go on' }).click();
+      await page.getByRole('button', { name: 'Done' }).waitFor({ timeout: 60_000 });
+      await shot(page, 'react');
+      expect(await steps()).toBe(600);
+      expect([await points(0), await points(1), await points(2)]).toStrictEqual([600, 600, 24]);
+      expect(await shown('average loss')).toBeLessThan(0.1);
+      expect(await shown('validation accuracy')).toBeGreaterThan(0.95);
+      expect(complaints).toStrictEqual([]);
+    },
+  );
 
   it('a server: a browser that loses its connection gets every event once, and stops asking when the run is over', async () => {
     const run$ = new Subject<TrainingEvent>();
@@ -131,7 +135,7 @@ describe.skipIf(missing)(`examples in a browser${missing}`, () => {
     expect(complaints).toStrictEqual([]);
   });
 
-  it('a worker: stops when it is told to', async () => {
+  it.skipIf(onlyInCi)(`a worker: stops when it is told to${onlyInCi}`, async () => {
     const page = await open('worker', ['main.ts', 'worker.ts']);
     await page.waitForFunction("/^step/.test(document.getElementById('says').textContent)");
     await page.getByRole('button', { name: 'Stop' }).click();

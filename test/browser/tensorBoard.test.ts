@@ -10,10 +10,11 @@ import { tee } from '../../operators/tee.js';
 import type { TrainingEvent } from '../../src/core/events.js';
 import { tensorBoard } from '../../src/sinks/tensorBoard.js';
 import { wholeRun } from '../sinks/contract.js';
+import { onlyInCi } from '../support/inCi.js';
 import { missing as noTensorBoard, startTensorBoard } from '../sinks/tensorBoardServer.js';
 import { launchChromium, missing as noChromium } from './chromium.js';
 
-const missing = noTensorBoard || noChromium;
+const missing = noTensorBoard || noChromium || onlyInCi;
 
 describe.skipIf(missing)(`TensorBoard's own page${missing}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'gradstream-tb-page-'));

@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 import { S3 } from '@aws-sdk/client-s3';
 
-const present = spawnSync('python3', ['-c', 'import flask, flask_cors, moto.s3']).status === 0;
+const present = spawnSync('python3', ['-c', 'import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))', 'flask', 'flask_cors', 'moto']).status === 0; // prettier-ignore
 
 /** Why there is no S3 server to test with; empty if there is one. In CI that is no excuse. */
 export const missing =

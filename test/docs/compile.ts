@@ -5,6 +5,9 @@ import ts from 'typescript';
 import type { CodeBlock } from './codeBlocks.js';
 import { withImports } from './withImports.js';
 
+/** What the blocks import, parsed once. */
+const sources = new Map<string, ts.SourceFile | undefined>();
+
 /**
  * Type-checks code blocks as they stand, and gives what the compiler says of each.
  *
@@ -29,9 +32,10 @@ export function compile(root: string, blocks: readonly CodeBlock[]): string[] {
   host.readFile = (name) => files.get(name) ?? readFile(name);
   host.getSourceFile = (name, languageVersion, ...rest) => {
     const text = files.get(name);
-    return text === undefined
-      ? getSourceFile(name, languageVersion, ...rest)
-      : ts.createSourceFile(name, text, languageVersion, true);
+    if (text !== undefined) return ts.createSourceFile(name, text, languageVersion, true);
+    const source = sources.get(name) ?? getSourceFile(name, languageVersion, ...rest);
+    sources.set(name, source);
+    return source;
   };
   const program = ts.createProgram([...files.keys(), join(root, 'test/docs/globals.d.ts')], options, host);
   return [...files.keys()].flatMap((name, i) => {

@@ -109,6 +109,29 @@ describe('prometheus', () => {
     expect(seen['gradstream_validation_loss{run="other"}']).toBe(9);
   });
 
+  it('says the newest, and all that has been counted, whenever it is asked, of all runs in a registry', async () => {
+    const registry = new Registry();
+    const runs = ['one', 'other'].map((run) => prometheus({ run, registry }));
+    for (const [i, { next }] of runs.entries())
+      for (const n of [1, 2, 3])
+        await next(stepEvent(n, { loss: n / 10 + i, samples: 10 + i, ema: { loss: n + i }, ...(n > 1 && { gradientNorm: n }) })); // prettier-ignore
+    const expected = (run: string, i: number): Scraped => ({
+      [`gradstream_loss{run="${run}"}`]: 0.3 + i,
+      [`gradstream_ema{run="${run}",name="loss"}`]: 3 + i,
+      [`gradstream_gradient_norm{run="${run}"}`]: 3,
+      [`gradstream_steps_total{run="${run}"}`]: 3,
+      [`gradstream_samples_total{run="${run}"}`]: 30 + 3 * i,
+    });
+
+    expect(parsed(await registry.getSingleMetricAsString('gradstream_loss'))).toMatchObject({
+      'gradstream_loss{run="one"}': 0.3,
+    });
+    for (const _ of ['asked', 'asked again'])
+      expect(parsed(await registry.metrics())).toMatchObject({ ...expected('one', 0), ...expected('other', 1) });
+    await runs[0]!.next(stepEvent(4, { samples: 5 }));
+    expect(parsed(await registry.metrics())['gradstream_samples_total{run="one"}']).toBe(35);
+  });
+
   it('says how many steps it was not given', async () => {
     const kept = prometheus();
     await kept.dropped!(3);

@@ -13,7 +13,8 @@ const START = 1;
 
 /** A file of events that grows. */
 export interface EventFile {
-  add(this: void, step: number, values: readonly ValueMessage[]): void;
+  /** Adds what was said at `atMs`, which is now unless given. */
+  add(this: void, step: number, values: readonly ValueMessage[], atMs?: number): void;
   /** Bytes that are not in the file yet. */
   readonly pending: () => number;
   /** Appends what is pending. Whoever reads finds whole records, and at most one cut off at the end. */
@@ -35,15 +36,15 @@ export function eventFile(folder: string, begin: number, nowMs: () => number): E
   const name = `events.out.tfevents.${String(second).padStart(10, '0')}.${hostname()}.${process.pid}${SUFFIX}`;
   let held: Uint8Array[] = [];
   let pending = 0;
-  const add = (event: Omit<EventMessage, 'wallTime'>): void => {
-    const bytes = record(encodeEvent({ wallTime: nowMs() / 1000, ...event }));
+  const add = (event: Omit<EventMessage, 'wallTime'>, atMs = nowMs()): void => {
+    const bytes = record(encodeEvent({ wallTime: atMs / 1000, ...event }));
     held.push(bytes);
     pending += bytes.length;
   };
   add({ fileVersion: 'brain.Event:2' });
   add({ step: begin, sessionLog: { status: START } });
   return {
-    add: (step, value) => add({ step, summary: { value } }),
+    add: (step, value, atMs) => add({ step, summary: { value } }, atMs),
     pending: () => pending,
     flush: () => {
       if (pending === 0) return;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { asyncScheduler, type Subscription } from 'rxjs';
 
 import { messageOf } from '../../core/errors.js';
-import type { TrainingEvent } from '../../core/events.js';
+import type { StepEvent, TrainingEvent } from '../../core/events.js';
 import { comesBefore } from '../comesBefore.js';
 import { eventFile, eventFiles, type EventFile } from './eventFile.js';
 import { sessionEnd, sessionStart } from './hyperParameters.js';
@@ -14,6 +14,8 @@ import { kindOf, text, valuesOf } from './values.js';
 
 /** Written at once, however little time has passed. */
 const MOST_PENDING = 2 ** 20;
+/** The same of steps. They become records when they are written: in a loop, each takes a tenth of what it takes between two steps of training. */
+const MOST_STEPS = 2 ** 12;
 /** What happens once stands behind the numbers of its step, which an earlier process has written already. */
 const LAST = ['validation', 'checkpoint', 'end'];
 
@@ -32,6 +34,7 @@ export function runFiles(
   flushMs: number,
 ): RunFiles {
   const files = new Map<string, EventFile>();
+  let steps: { readonly event: StepEvent; readonly atMs: number }[] = [];
   let timer: Subscription | undefined;
   let failed: { readonly error: unknown; readonly told: boolean } | undefined;
   let since = 0;
@@ -44,10 +47,16 @@ export function runFiles(
     files.set(run, known);
     return known;
   };
+  const recordSteps = (): void => {
+    const held = steps;
+    steps = [];
+    for (const { event, atMs } of held) fileOf('train').add(event.globalStep, valuesOf(event)!.values, atMs);
+  };
   const flush = (told: boolean): void => {
     timer?.unsubscribe();
     timer = undefined;
     try {
+      recordSteps();
       files.forEach((file) => file.flush());
     } catch (error) {
       failed = { error, told };
@@ -59,14 +68,25 @@ export function runFiles(
     failed = { ...failed, told: true };
     throw failed.error;
   };
-  const add = (run: string, step: number, values: readonly ValueMessage[]): void => {
+  /** Has `take` put something to what waits; writes that, if the oldest has waited for long enough, or it is much. */
+  const hold = (take: (atMs: number) => void): void => {
     throwFailure();
-    if (!timer) since = now();
-    fileOf(run).add(step, values);
-    const pending = [...files.values()].reduce((sum, file) => sum + file.pending(), 0);
-    if (now() - since >= flushMs || pending >= MOST_PENDING) flush(true);
+    const atMs = now();
+    if (!timer) since = atMs;
+    take(atMs);
+    if (atMs - since >= flushMs || steps.length >= MOST_STEPS || pending() >= MOST_PENDING) flush(true);
     else timer ??= asyncScheduler.schedule(() => flush(false), flushMs); // a failure then is told with the next event
   };
+  const pending = (): number => {
+    let bytes = 0;
+    files.forEach((file) => (bytes += file.pending()));
+    return bytes;
+  };
+  const add = (run: string, step: number, values: readonly ValueMessage[]): void =>
+    hold((atMs) => {
+      recordSteps(); // they came before
+      fileOf(run).add(step, values, atMs);
+    });
 
   // What this run gives again goes from older files, also if nothing new comes in a folder before the next validation.
   const before = comesBefore(first);
@@ -83,6 +103,7 @@ export function runFiles(
   return {
     write: (event) => {
       newest = event.globalStep;
+      if (event.type === 'step' && !event.histograms) return hold((atMs) => steps.push({ event, atMs }));
       const { run, values } = valuesOf(event) ?? {};
       if (run && values) add(run, event.globalStep, values);
       // A run that goes on from it does not give again what came before.

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
-const present = spawnSync('python3', ['-c', 'import mlflow, flask_cors, sqlalchemy, alembic, graphene']).status === 0;
+const present = spawnSync('python3', ['-c', 'import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, sys.argv[1:])))', 'mlflow', 'flask_cors', 'sqlalchemy', 'alembic', 'graphene']).status === 0; // prettier-ignore
 
 /** What gets a server; skinny, since the whole of MLflow brings along scikit-learn and the like, which a server does not need. */
 const PACKAGES = 'mlflow-skinny flask flask-cors sqlalchemy alembic graphene aiohttp cryptography huey';
@@ -14,9 +15,10 @@ const PACKAGES = 'mlflow-skinny flask flask-cors sqlalchemy alembic graphene aio
 export const missing =
   process.env['CI'] === 'true' || present ? '' : ` (skipped: no server; python3 -m pip install ${PACKAGES} gets one)`;
 
-// MLflow's own server, as `mlflow server` starts it, without the processes beside it. It ends when its input does, which is when this process ends.
+// MLflow's own server, as `mlflow server` starts it, without the processes beside it; and its client, which asks it by HTTP as any other would: to import
+// MLflow once more takes seconds. It ends when its input does, which is when this process ends.
 const SERVER = `
-import os, sys, threading
+import json, os, sys, threading
 folder, port = sys.argv[1], int(sys.argv[2])
 os.environ.update(
     _MLFLOW_SERVER_FILE_STORE=f'sqlite:///{folder}/runs.db',
@@ -28,8 +30,11 @@ from mlflow.server import app
 from werkzeug.serving import make_server
 server = make_server('127.0.0.1', port, app, threaded=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
+from mlflow import MlflowClient
+client = MlflowClient(f'http://127.0.0.1:{port}')
 print('ready', flush=True)
-sys.stdin.read()`;
+for line in sys.stdin:
+    print(json.dumps(eval(json.loads(line))), flush=True)`;
 
 /** A run as the REST API has it. */
 export interface MlflowRunRead {
@@ -56,7 +61,7 @@ export interface Mlflow {
   /** A file of a run's, as JSON. */
   artifactOf(run: MlflowRunRead, path: string): Promise<unknown>;
   /** What Python's client makes of it: the value of an expression in which `client` is one, as JSON. */
-  python(expression: string): unknown;
+  python(expression: string): Promise<unknown>;
   /** Kills it (SIGKILL). */
   kill(): Promise<void>;
   /** Starts it again, at the same place. */
@@ -70,10 +75,11 @@ export async function startMlflow(): Promise<Mlflow> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   let server: ChildProcess | undefined;
+  let complaints = '';
   const start = async (): Promise<void> => {
     const started = spawn('python3', ['-c', SERVER, folder, String(port)], { stdio: ['pipe', 'pipe', 'pipe'] });
     server = started;
-    let complaints = '';
+    complaints = '';
     started.stderr.on('data', (text: Buffer) => (complaints += text.toString()));
     await Promise.race([once(started.stdout, 'data'), once(started, 'exit')]);
     if (started.exitCode !== null) throw new Error(`MLflow must start: ${complaints}`);
@@ -110,11 +116,14 @@ export async function startMlflow(): Promise<Mlflow> {
       const answer = await get(`mlflow-artifacts/artifacts${new URL(info.artifact_uri).pathname}/${path}`);
       return typeof answer === 'string' ? JSON.parse(answer) : answer;
     },
-    python: (expression) => {
-      const program = `import json, sys; from mlflow import MlflowClient; client = MlflowClient(sys.argv[1]); print(json.dumps(${expression}))`;
-      const { stdout, stderr, status } = spawnSync('python3', ['-c', program, url], { encoding: 'utf8' });
-      if (status !== 0) throw new Error(stderr);
-      return JSON.parse(stdout.trim().split('\n').at(-1)!);
+    python: async (expression) => {
+      const { stdin, stdout, stderr } = server!;
+      stdin!.write(`${JSON.stringify(expression)}\n`);
+      const lines = createInterface({ input: stdout! });
+      const [said] = (await Promise.race([once(lines, 'line'), once(stderr!, 'end')])) as [string?];
+      lines.close();
+      if (said === undefined) throw new Error(complaints);
+      return JSON.parse(said);
     },
     kill,
     start,
