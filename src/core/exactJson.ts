@@ -4,7 +4,7 @@ const STRINGS = ['NaN', 'Infinity', '-Infinity', '-0'];
 export function toJson(value: unknown): string {
   // JSON makes null and 0 of those numbers; where neither is, the values need not be looked at one by one.
   const text = JSON.stringify(value);
-  if (!/null|[:[,]0[,\]}]/.test(text)) return text;
+  if (!/null|(?:^|[:[,])0(?:$|[,\]}])/.test(text)) return text;
   return JSON.stringify(value, (_key, each: unknown) => {
     if (typeof each !== 'number') return each;
     if (Object.is(each, -0)) return '-0';

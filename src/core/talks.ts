@@ -40,7 +40,7 @@ export function checkTalk(stage: string, collective: Reduces, { timeoutMs, compr
     throw new ArgumentError(`${stage}: collective must be one such as solo() or mpi(), received ${String(collective)}`);
   if (timeoutMs !== undefined) assertPositive(timeoutMs, `${stage}: timeoutMs`);
   if (compress !== undefined && !['float16', 'bfloat16'].includes(compress))
-    throw new ArgumentError(`${stage}: compress must be 'float16' or 'bfloat16', received '${compress as string}'`);
+    throw new ArgumentError(`${stage}: compress must be 'float16' or 'bfloat16', received '${compress}'`);
 }
 
 export function talks<N extends { readonly stands: Stands }>(

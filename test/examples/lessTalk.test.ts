@@ -30,7 +30,7 @@ async function run(way: Way) {
   );
 }
 
-it('two replicas learn in each way, end as one, and send what they say', async () => {
+it('two replicas learn in each way, end as one, and send what they say', { timeout: 60_000 }, async () => {
   const sent = new Map<Way, number>();
   for (const way of WAYS) {
     const [first, second] = await run(way);
