@@ -47,19 +47,13 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias },
-        test: { ...inProcess, name: 'mocking', include: mocking },
+        test: { ...inProcess, name: 'mocking', include: mocking, exclude: apart },
       },
       // What needs more than npm gives: each says how to get it, is skipped without it, and fails without it in CI.
       {
         extends: true,
         resolve: { alias },
-        test: {
-          ...inProcess,
-          name: 'native',
-          include: native.map((folder) => `${folder}/*.test.ts`),
-          exclude: mocking,
-          isolate: false,
-        },
+        test: { ...inProcess, name: 'native', include: native.map((folder) => `${folder}/*.test.ts`) },
       },
       {
         extends: true,

@@ -30,10 +30,10 @@ from mlflow.server import app
 from werkzeug.serving import make_server
 server = make_server('127.0.0.1', port, app, threaded=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-from mlflow import MlflowClient
-client = MlflowClient(f'http://127.0.0.1:{port}')
 print('ready', flush=True)
 for line in sys.stdin:
+    from mlflow import MlflowClient
+    client = MlflowClient(f'http://127.0.0.1:{port}')
     print(json.dumps(eval(json.loads(line))), flush=True)`;
 
 /** A run as the REST API has it. */
