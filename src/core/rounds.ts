@@ -4,15 +4,14 @@ import { anchored } from './anchored.js';
 import type { Reduces } from './collective.js';
 import { ArgumentError, StaleStepError } from './errors.js';
 import type { StepEvent, TrainingEvent } from './events.js';
-import { fromJson, toJson } from './exactJson.js';
-import { countsIn, objectIn } from './heldData.js';
+import { holdRound, restoreRound } from './heldRound.js';
 import { mergeRounds } from './mergeRounds.js';
 import { reducersOf } from './metric.js';
 import type { Model } from './model.js';
 import type { OuterOptions } from './outerStep.js';
 import { printOf, printsOf } from './printsOf.js';
 import { STANDS, type Stands } from './replicaNote.js';
-import { checkRounds, isReduced, packRound, unpackRound, weightOfRound, type RoundNote } from './roundNote.js';
+import { isReduced, language, type RoundNote } from './roundNote.js';
 import { RUN, type InRun } from './run.js';
 import type { Held, Holding } from './snapshot.js';
 import { talks, type TalkOptions } from './talks.js';
@@ -49,7 +48,6 @@ export interface Rounds {
 export function rounds(collective: Reduces, model: Model, options: RoundOptions): Rounds {
   const { every, learningRate, momentum, ...how } = options;
   const common = anchored(model, { learningRate, momentum });
-  const language = { pack: packRound, unpack: unpackRound, check: checkRounds, isReduced, weightOf: weightOfRound };
   const { talk, isOver, leave } = talks(collective, language, how);
   let run: InRun = {};
   let held: TrainingEvent[] = [];
@@ -60,21 +58,15 @@ export function rounds(collective: Reduces, model: Model, options: RoundOptions)
 
   const reducers = () => reducersOf(run[RUN]?.metrics ?? {});
   const note = (stands: Stands, events: readonly StepEvent[]): RoundNote => {
-    const told = printOf([every, learningRate, momentum]);
-    const prints = [...printsOf(weightsOf(model).slots, reducers()), told, common.print()];
-    return { stands, globalStep: newest, prints, events };
+    const same = [...printsOf(weightsOf(model).slots, reducers()), printOf([every, learningRate, momentum])];
+    return { stands, globalStep: newest, prints: [...same, common.print()], events };
   };
-  /** The events of all in the places of this replica's own, then what the others have besides. */
   const merged = (own: readonly TrainingEvent[], notes: readonly RoundNote[]): TrainingEvent[] => {
-    const events = mergeRounds(
-      notes.map((each) => each.events),
-      reducers(),
-    );
-    met = newest = Math.max(newest, ...events.slice(-1).map(({ globalStep }) => globalStep));
+    const events = mergeRounds(own, notes, reducers());
+    met = newest = Math.max(newest, ...events.map(({ globalStep }) => globalStep));
     const { [RUN]: its } = run;
     const joint = its && { [RUN]: { ...its, globalStep: () => Math.max(its.globalStep?.() ?? 0, newest) } };
-    const placed = own.map((event) => (event.type === 'step' ? { ...events.shift()!, ...joint } : event));
-    return [...placed, ...events.map((event) => ({ ...event, ...joint }))];
+    return events.map((event) => (event.type === 'step' ? { ...event, ...joint } : event));
   };
   const goBack = (): void => {
     if (!isAhead) return;
@@ -134,11 +126,10 @@ export function rounds(collective: Reduces, model: Model, options: RoundOptions)
       if (!isOver()) leave(note(stands, []));
       isBegun = true;
     },
-    hold: () => ({ data: { met: met ?? 0, held: toJson(held) }, ...common.hold() }),
+    hold: () => ({ ...holdRound({ met: met ?? 0, held }), ...common.hold() }),
     restore: (saved) => {
-      const { held: text } = objectIn(saved.data, 'what localSteps has saved');
-      newest = met = countsIn(saved.data, ['met'], 'localSteps').met;
-      held = (fromJson(String(text)) as TrainingEvent[]).map((event) => ({ ...event, ...run }));
+      ({ met, held } = restoreRound(saved, run));
+      newest = met;
       isAhead = held.length > 0;
       common.restore(saved);
     },
