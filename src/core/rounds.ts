@@ -3,7 +3,7 @@ import { concat, concatMap, defer, EMPTY, map, type Observable } from 'rxjs';
 import { anchored } from './anchored.js';
 import type { Reduces } from './collective.js';
 import { ArgumentError, StaleStepError } from './errors.js';
-import type { StepEvent, TrainingEvent } from './events.js';
+import type { TrainingEvent } from './events.js';
 import { holdRound, restoreRound } from './heldRound.js';
 import { mergeRounds } from './mergeRounds.js';
 import { reducersOf } from './metric.js';
@@ -19,9 +19,7 @@ import { through } from './through.js';
 import { weightsOf } from './weights.js';
 
 /** How the replicas of a run meet. */
-export interface RoundOptions extends OuterOptions, TalkOptions {
-  readonly every: number;
-}
+export type RoundOptions = OuterOptions & TalkOptions & { readonly every: number };
 
 /** The steps of a replica since the replicas last met, and their meetings. */
 export interface Rounds {
@@ -50,15 +48,16 @@ export function rounds(collective: Reduces, model: Model, options: RoundOptions)
   const common = anchored(model, { learningRate, momentum });
   const { talk, isOver, leave } = talks(collective, language, how);
   let run: InRun = {};
-  let held: TrainingEvent[] = [];
+  let held: TrainingEvent[] = []; // since they met
   let newest = 0; // the global step of the newest event, the others' among them
   let met: number | undefined; // when the replicas last did
   let isBegun = false;
   let isAhead = false;
 
   const reducers = () => reducersOf(run[RUN]?.metrics ?? {});
-  const note = (stands: Stands, events: readonly StepEvent[]): RoundNote => {
+  const note = (stands: Stands, own: readonly TrainingEvent[]): RoundNote => {
     const same = [...printsOf(weightsOf(model).slots, reducers()), printOf([every, learningRate, momentum])];
+    const events = own.filter((event) => event.type === 'step');
     return { stands, globalStep: newest, prints: [...same, common.print()], events };
   };
   const merged = (own: readonly TrainingEvent[], notes: readonly RoundNote[]): TrainingEvent[] => {
@@ -76,14 +75,12 @@ export function rounds(collective: Reduces, model: Model, options: RoundOptions)
   };
   const meet = (stands: Stands): Observable<TrainingEvent[]> =>
     defer(() => {
-      const own = held;
-      held = [];
+      const own = held.splice(0);
       const now = run[RUN]?.globalStep?.() ?? newest;
       if (isAhead && now !== newest) throw new StaleStepError('localSteps', newest, now);
-      const steps = own.filter((event) => event.type === 'step');
       return common.moved().pipe(
         concatMap((vector) =>
-          talk(note(stands, steps), vector).pipe(
+          talk(note(stands, own), vector).pipe(
             map((notes) => {
               if (isOver() && stands === STANDS.step) run[RUN]?.end?.({ reason: 'until' });
               if (!isReduced(notes)) return (goBack(), []);
