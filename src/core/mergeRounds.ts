@@ -1,21 +1,31 @@
-import type { StepEvent } from './events.js';
+import type { StepEvent, TrainingEvent } from './events.js';
 import { mergeResults } from './mergeResults.js';
 import type { Reducer } from './metric.js';
+import type { RoundNote } from './roundNote.js';
 import { summarize } from './summarize.js';
 import { weightedMean } from './weightedMean.js';
 
 type Reducers = Readonly<Record<string, Reducer>>;
 
-/** The i-th steps of all replicas as one, for as many as one of them has made. */
-export function mergeRounds(rounds: readonly (readonly StepEvent[])[], reducers: Reducers): StepEvent[] {
-  const count = Math.max(...rounds.map(({ length }) => length));
-  return Array.from({ length: count }, (_, i) => ({
+/**
+ * The i-th steps of all replicas as one, for as many as one of them has made: in the places of this replica's own among its other events, then those that
+ * the others have besides.
+ */
+export function mergeRounds(
+  own: readonly TrainingEvent[],
+  notes: readonly Pick<RoundNote, 'events'>[],
+  reducers: Reducers,
+): TrainingEvent[] {
+  const count = Math.max(...notes.map(({ events }) => events.length));
+  const merged = Array.from({ length: count }, (_, i) => ({
     ...mergeEvents(
-      rounds.flatMap((events) => events[i] ?? []),
+      notes.flatMap(({ events }) => events[i] ?? []),
       reducers,
     ),
-    worldSize: rounds.length,
+    worldSize: notes.length,
   }));
+  const placed = own.map((event) => (event.type === 'step' ? merged.shift()! : event));
+  return [...placed, ...merged];
 }
 
 /** One step that several replicas have made, each by itself; what cannot be merged is that of the first. */

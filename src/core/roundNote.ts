@@ -3,6 +3,7 @@ import { compared, type Comparable } from './compared.js';
 import { fromJson, toJson } from './exactJson.js';
 import { PRINTED } from './printsOf.js';
 import { isStep, STANDS } from './replicaNote.js';
+import type { Language } from './talks.js';
 
 /** What a replica tells all others of the steps that it has made by itself. */
 export interface RoundNote extends Comparable {
@@ -11,17 +12,17 @@ export interface RoundNote extends Comparable {
 }
 
 /** A note as bytes. There is one for many steps, so it may be readable. */
-export function packRound(note: RoundNote): Uint8Array {
+function packRound(note: RoundNote): Uint8Array {
   return new TextEncoder().encode(toJson(note));
 }
 
 /** The note again. */
-export function unpackRound(bytes: Uint8Array): RoundNote {
+function unpackRound(bytes: Uint8Array): RoundNote {
   return fromJson(new TextDecoder().decode(bytes)) as RoundNote;
 }
 
 /** What a replica's steps count among those of all: the weight of all their micro-batches. */
-export function weightOfRound({ events }: Pick<RoundNote, 'events'>): number {
+function weightOfRound({ events }: Pick<RoundNote, 'events'>): number {
   return events.flatMap(({ microBatches }) => microBatches).reduce((sum, { weight }) => sum + weight, 0);
 }
 
@@ -35,7 +36,7 @@ export function isReduced(notes: readonly RoundNote[]): boolean {
  *
  * @throws {@link CollectiveError}, naming the ranks that differ from the first, or that have failed.
  */
-export function checkRounds(notes: readonly RoundNote[]): void {
+function checkRounds(notes: readonly RoundNote[]): void {
   const printed = [...PRINTED, 'the same options', 'the same weights: see broadcastWeights'];
   const mustHave = compared('localSteps', notes, printed);
   const [first] = notes.flatMap(({ events }) => events.slice(0, 1));
@@ -46,3 +47,12 @@ export function checkRounds(notes: readonly RoundNote[]): void {
     ({ stands, globalStep }) => stands === STANDS.step && globalStep !== goesOn[0]!.globalStep,
   );
 }
+
+/** How replicas talk about their rounds. */
+export const language: Language<RoundNote> = {
+  pack: packRound,
+  unpack: unpackRound,
+  check: checkRounds,
+  isReduced,
+  weightOf: weightOfRound,
+};

@@ -3,16 +3,15 @@ import { concat, concatMap, defer, EMPTY, map, type Observable } from 'rxjs';
 import { anchored } from './anchored.js';
 import type { Reduces } from './collective.js';
 import { ArgumentError, StaleStepError } from './errors.js';
-import type { StepEvent, TrainingEvent } from './events.js';
-import { fromJson, toJson } from './exactJson.js';
-import { countsIn, objectIn } from './heldData.js';
+import type { TrainingEvent } from './events.js';
+import { holdRound, restoreRound } from './heldRound.js';
 import { mergeRounds } from './mergeRounds.js';
 import { reducersOf } from './metric.js';
 import type { Model } from './model.js';
 import type { OuterOptions } from './outerStep.js';
 import { printOf, printsOf } from './printsOf.js';
 import { STANDS, type Stands } from './replicaNote.js';
-import { checkRounds, isReduced, packRound, unpackRound, weightOfRound, type RoundNote } from './roundNote.js';
+import { isReduced, language, type RoundNote } from './roundNote.js';
 import { RUN, type InRun } from './run.js';
 import type { Held, Holding } from './snapshot.js';
 import { talks, type TalkOptions } from './talks.js';
@@ -20,9 +19,7 @@ import { through } from './through.js';
 import { weightsOf } from './weights.js';
 
 /** How the replicas of a run meet. */
-export interface RoundOptions extends OuterOptions, TalkOptions {
-  readonly every: number;
-}
+export type RoundOptions = OuterOptions & TalkOptions & { readonly every: number };
 
 /** The steps of a replica since the replicas last met, and their meetings. */
 export interface Rounds {
@@ -49,32 +46,26 @@ export interface Rounds {
 export function rounds(collective: Reduces, model: Model, options: RoundOptions): Rounds {
   const { every, learningRate, momentum, ...how } = options;
   const common = anchored(model, { learningRate, momentum });
-  const language = { pack: packRound, unpack: unpackRound, check: checkRounds, isReduced, weightOf: weightOfRound };
   const { talk, isOver, leave } = talks(collective, language, how);
   let run: InRun = {};
-  let held: TrainingEvent[] = [];
+  let held: TrainingEvent[] = []; // since they met
   let newest = 0; // the global step of the newest event, the others' among them
   let met: number | undefined; // when the replicas last did
   let isBegun = false;
   let isAhead = false;
 
   const reducers = () => reducersOf(run[RUN]?.metrics ?? {});
-  const note = (stands: Stands, events: readonly StepEvent[]): RoundNote => {
-    const told = printOf([every, learningRate, momentum]);
-    const prints = [...printsOf(weightsOf(model).slots, reducers()), told, common.print()];
-    return { stands, globalStep: newest, prints, events };
+  const note = (stands: Stands, own: readonly TrainingEvent[]): RoundNote => {
+    const same = [...printsOf(weightsOf(model).slots, reducers()), printOf([every, learningRate, momentum])];
+    const events = own.filter((event) => event.type === 'step');
+    return { stands, globalStep: newest, prints: [...same, common.print()], events };
   };
-  /** The events of all in the places of this replica's own, then what the others have besides. */
   const merged = (own: readonly TrainingEvent[], notes: readonly RoundNote[]): TrainingEvent[] => {
-    const events = mergeRounds(
-      notes.map((each) => each.events),
-      reducers(),
-    );
-    met = newest = Math.max(newest, ...events.slice(-1).map(({ globalStep }) => globalStep));
+    const events = mergeRounds(own, notes, reducers());
+    met = newest = Math.max(newest, ...events.map(({ globalStep }) => globalStep));
     const { [RUN]: its } = run;
     const joint = its && { [RUN]: { ...its, globalStep: () => Math.max(its.globalStep?.() ?? 0, newest) } };
-    const placed = own.map((event) => (event.type === 'step' ? { ...events.shift()!, ...joint } : event));
-    return [...placed, ...events.map((event) => ({ ...event, ...joint }))];
+    return events.map((event) => (event.type === 'step' ? { ...event, ...joint } : event));
   };
   const goBack = (): void => {
     if (!isAhead) return;
@@ -84,14 +75,12 @@ export function rounds(collective: Reduces, model: Model, options: RoundOptions)
   };
   const meet = (stands: Stands): Observable<TrainingEvent[]> =>
     defer(() => {
-      const own = held;
-      held = [];
+      const own = held.splice(0);
       const now = run[RUN]?.globalStep?.() ?? newest;
       if (isAhead && now !== newest) throw new StaleStepError('localSteps', newest, now);
-      const steps = own.filter((event) => event.type === 'step');
       return common.moved().pipe(
         concatMap((vector) =>
-          talk(note(stands, steps), vector).pipe(
+          talk(note(stands, own), vector).pipe(
             map((notes) => {
               if (isOver() && stands === STANDS.step) run[RUN]?.end?.({ reason: 'until' });
               if (!isReduced(notes)) return (goBack(), []);
@@ -134,11 +123,10 @@ export function rounds(collective: Reduces, model: Model, options: RoundOptions)
       if (!isOver()) leave(note(stands, []));
       isBegun = true;
     },
-    hold: () => ({ data: { met: met ?? 0, held: toJson(held) }, ...common.hold() }),
+    hold: () => ({ ...holdRound({ met: met ?? 0, held }), ...common.hold() }),
     restore: (saved) => {
-      const { held: text } = objectIn(saved.data, 'what localSteps has saved');
-      newest = met = countsIn(saved.data, ['met'], 'localSteps').met;
-      held = (fromJson(String(text)) as TrainingEvent[]).map((event) => ({ ...event, ...run }));
+      ({ met, held } = restoreRound(saved, run));
+      newest = met;
       isAhead = held.length > 0;
       common.restore(saved);
     },

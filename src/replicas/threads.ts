@@ -1,8 +1,7 @@
 import { CollectiveError, type Averaged, type Collective } from '../core/collective.js';
 import { assertPositiveInteger } from '../core/errors.js';
+import { CHUNK_BYTES, chunks, strips } from './chunks.js';
 import { collective } from './collective.js';
-
-const CHUNK_BYTES = 1 << 20;
 
 /** Memory that threads talk through: how often each rank has arrived, who has failed, and a place for each rank's bytes. */
 export interface SharedWorld {
@@ -82,15 +81,10 @@ export function threads(world: SharedWorld, rank: number): Collective {
       return all;
     },
     exchange: async (bytes, timeoutMs) => {
-      const size = bytes.length / worldSize;
-      const all = places.map(() => new Uint8Array(size));
-      const room = Math.floor(CHUNK_BYTES / worldSize);
-      for (let from = 0; from < size; from += room) {
-        const length = Math.min(room, size - from);
-        const parts = new Uint8Array(length * worldSize);
-        for (let to = 0; to < worldSize; to += 1)
-          parts.set(bytes.subarray(to * size + from, to * size + from + length), to * length);
-        await show(parts, timeoutMs, () =>
+      const all = places.map(() => new Uint8Array(bytes.length / worldSize));
+      for (const [from, strip] of strips(bytes, worldSize)) {
+        const length = strip.length / worldSize;
+        await show(strip, timeoutMs, () =>
           all.forEach((whole, i) => whole.set(places[i]!.subarray(rank * length, (rank + 1) * length), from)),
         );
       }
@@ -129,12 +123,4 @@ function failure(ranks: readonly number[], timeoutMs?: number): CollectiveError 
   return timeoutMs === undefined
     ? new CollectiveError(`threads: rank ${ranks.join(', ')} has failed`, 'died', ranks)
     : new CollectiveError(`threads: rank ${ranks.join(', ')} must arrive within ${timeoutMs} ms`, 'timeout', ranks);
-}
-
-function chunks(bytes: Uint8Array): [number, Uint8Array][] {
-  const count = Math.ceil(bytes.length / CHUNK_BYTES);
-  return Array.from({ length: count }, (_, i) => [
-    i * CHUNK_BYTES,
-    bytes.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES),
-  ]);
 }
