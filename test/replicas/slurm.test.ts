@@ -22,7 +22,7 @@ export default {
   data: {
     train: async function* () {
       for (let i = 0; i < ${STEPS}; i++) {
-        await new Promise((resolve) => setTimeout(resolve, 40));
+        await new Promise((resolve) => setTimeout(resolve, 80));
         yield { xs: column([i / 40, 1]), ys: column([i / 20, 2]) };
       }
     },
@@ -34,7 +34,7 @@ export default {
 };`;
 const script = fileURLToPath(new URL('../../examples/cluster/train.slurm', import.meta.url));
 
-describe.skipIf(noSlurm)(`a real Slurm with examples/cluster/train.slurm${noSlurm}`, { timeout: 120_000 }, () => {
+describe.skipIf(noSlurm)(`a real Slurm with examples/cluster/train.slurm${noSlurm}`, { timeout: 240_000 }, () => {
   let one!: Said;
   let slurm!: Slurm;
   const folder = mkdtempSync(join(tmpdir(), 'gs-project-'));
@@ -81,7 +81,7 @@ describe.skipIf(noSlurm)(`a real Slurm with examples/cluster/train.slurm${noSlur
       return all.flatMap(({ type, globalStep }) => (type === 'step' ? [globalStep] : []));
     };
     const job = submit('slow.mjs', '--nodes=1', '--ntasks-per-node=1', '--cpus-per-task=1');
-    await vi.waitFor(() => expect(steps().length).toBeGreaterThan(5), { timeout: 30_000 });
+    await vi.waitFor(() => expect(steps().length).toBeGreaterThan(5), { timeout: 60_000 });
     slurm.command('scancel', ['--batch', '--signal=USR1', job]); // what --signal=B:USR1@120 does
     await slurm.reaches(job, ['PENDING']);
     const before = steps().length;

@@ -29,23 +29,23 @@ export interface Slurm {
 /** Starts its daemons; they end with the process in any case. */
 export async function startSlurm(): Promise<Slurm> {
   const folder = mkdtempSync(join(tmpdir(), 'gs-slurm-'));
+  const conf = join(folder, 'slurm.conf');
+  const env = { ...process.env, SLURM_CONF: conf };
   const children: ChildProcess[] = [];
   const stop = (): void => {
     process.off('exit', stop);
+    // What a failed test has left running would outlive the daemons.
+    spawnSync('scancel', ['--full', '--signal=KILL', '--user=root'], { env, timeout: 5000 });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
     for (const child of children.reverse()) child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
   process.once('exit', stop);
 
   for (const name of ['state', 'spool']) mkdirSync(join(folder, name));
-  const [conf, key, socket] = ['slurm.conf', 'key', 'socket'].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
+  const [key, socket] = [join(folder, 'key'), join(folder, 'socket')];
   writeFileSync(key, randomBytes(1024), { mode: 0o400 });
   writeFileSync(conf, configuration(folder, socket));
-  const env = { ...process.env, SLURM_CONF: conf };
   const start = (name: (typeof DAEMONS)[number], args: readonly string[]): void =>
     void children.push(spawn(name, args, { env, stdio: 'ignore' }));
   const command: Slurm['command'] = (name, args, cwd = folder) =>
