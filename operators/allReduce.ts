@@ -18,7 +18,7 @@ import { alongside } from '../src/core/alongside.js';
 import { disposeTensors } from '../src/core/batch.js';
 import type { Reduces } from '../src/core/collective.js';
 import { ArgumentError, assertPositive, assertPositiveInteger } from '../src/core/errors.js';
-import { mergeNotes } from '../src/core/mergeNotes.js';
+import { jointStep } from '../src/core/jointStep.js';
 import { noteOf, type Rest } from '../src/core/noteOf.js';
 import { readStep } from '../src/core/readStep.js';
 import { isStep, STANDS, type ReplicaNote } from '../src/core/replicaNote.js';
@@ -95,15 +95,7 @@ export function allReduce(
         tap(() => (isAsked = true)),
         ignoreElements(),
       );
-      const { talk, isOver, isLast, leave } = talks(collective, options, () => isAsked);
-
-      const merge = (rest: Rest, notes: readonly ReplicaNote[], mean: Float32Array): GradientStep => {
-        const step = mergeNotes(rest, notes, mean);
-        const { passes, end } = step[RUN] ?? {};
-        if (passes) passes.count = step.microStep; // one with fewer micro-batches catches up
-        if (isLast()) end?.({ reason: 'until' });
-        return step;
-      };
+      const { talk, isOver, leave } = talks(collective, options, () => isAsked);
 
       const reduce = (step: GradientStep): Observable<GradientStep> => {
         const { gradients, microBatches, ...rest } = step;
@@ -119,7 +111,7 @@ export function allReduce(
           concatMap(({ notes, gradients: mean }) => {
             if (!isOver()) {
               newest = next(rest);
-              return of(merge(rest, notes, mean));
+              return of(jointStep(rest, notes, mean));
             }
             rest[RUN]?.end?.({ reason: 'until' });
             return EMPTY;
@@ -137,7 +129,7 @@ export function allReduce(
               if (isOver()) return EMPTY;
               if (!newest || !notes.some(isStep)) return stands === STANDS.epochEnd ? EMPTY : join(stands);
               const { hold, settled } = waits();
-              const step = merge(newest, notes, mean);
+              const step = jointStep(newest, notes, mean);
               newest = next(newest);
               const through$ = defer(settled).pipe(ignoreElements());
               return concat(of({ ...step, [RUN]: { ...step[RUN], hold } }), through$, join(stands));

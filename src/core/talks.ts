@@ -17,8 +17,6 @@ export interface Talks {
   ) => Observable<readonly ReplicaNote[]>;
   /** Whether there is nothing more to say: all are at their end, or one has stopped or failed. */
   readonly isOver: () => boolean;
-  /** Whether the step that was talked about is the last, since some replica was asked to end. */
-  readonly isLast: () => boolean;
   /** Has the last word, unless all is over. */
   readonly leave: (note: ReplicaNote) => void;
 }
@@ -27,7 +25,6 @@ export function talks(collective: Reduces, options: CollectiveOptions, isAsked: 
   let before: readonly ReplicaNote[] = [];
   let newest$: Observable<unknown> = EMPTY;
   let isOver = false;
-  let isLast = false;
   return {
     talk: (note, metrics, gradients) => {
       const talk$ = defer(() => collective.allGather(packNote({ ...note, isAsked: isAsked() }), options)).pipe(
@@ -35,7 +32,6 @@ export function talks(collective: Reduces, options: CollectiveOptions, isAsked: 
           const notes = all.map((bytes) => unpackNote(bytes, metrics));
           checkNotes(notes, before);
           before = notes;
-          isLast = notes.some((each) => each.isAsked);
           const anyStopped = notes.some(({ stands }) => stands === STANDS.stopped);
           isOver = anyStopped || notes.every(({ stands }) => stands === STANDS.end);
           if (isOver || !notes.some(isStep)) return of(notes);
@@ -49,7 +45,6 @@ export function talks(collective: Reduces, options: CollectiveOptions, isAsked: 
       return talk$;
     },
     isOver: () => isOver,
-    isLast: () => isLast,
     leave: (note) => {
       const word$ = defer(() => (isOver ? EMPTY : collective.allGather(packNote(note), options)));
       // Nobody is left to be told if it fails.
