@@ -19,7 +19,7 @@ import { disposeTensors } from '../src/core/batch.js';
 import { checkNotes } from '../src/core/checkNotes.js';
 import type { HalfFormat, Reduces } from '../src/core/collective.js';
 import { ArgumentError, assertPositiveInteger } from '../src/core/errors.js';
-import { mergeNotes } from '../src/core/mergeNotes.js';
+import { jointStep } from '../src/core/jointStep.js';
 import { noteOf, type Rest } from '../src/core/noteOf.js';
 import { readStep } from '../src/core/readStep.js';
 import { isStep, packNote, STANDS, unpackNote, type ReplicaNote } from '../src/core/replicaNote.js';
@@ -57,7 +57,8 @@ export interface AllReduceOptions {
  *
  * Everything is weighted as in a window: Σ(weight·gradient) / Σ weight, and the i-th micro-batches of all replicas become one. A replica whose epoch has
  * no further window takes part without weight until all are there, so that weights and epochs stay together. If one stops, or is unsubscribed, the
- * others end after the same step, without the window that they have begun; `until` ends all between two windows. If one fails, all do. Models, metrics, versions, sizes of windows and, every `checkEvery` steps, weights are compared.
+ * others end after the same step, without the window that they have begun; `until` ends all between two windows. If one fails, all do. Models, metrics,
+ * versions, sizes of windows and, every `checkEvery` steps, weights are compared.
  * Place it between `accumulate` and clipping. The source waits meanwhile.
  *
  * With `compress` half as much is sent: gradients go with 2 bytes a number, and are summed with 4. What rounding takes from them is kept on each replica
@@ -108,14 +109,6 @@ export function allReduce(
       };
       const { talk, isOver, leave } = talks(collective, language, options);
 
-      const merge = (rest: Rest, notes: readonly ReplicaNote[], mean: Float32Array): GradientStep => {
-        const step = mergeNotes(rest, notes, mean);
-        const { passes, end } = step[RUN] ?? {};
-        if (passes) passes.count = step.microStep; // one with fewer micro-batches catches up
-        if (notes.some((note) => note.isAsked)) end?.({ reason: 'until' });
-        return step;
-      };
-
       const reduce = (step: GradientStep): Observable<GradientStep> => {
         const { gradients, microBatches, ...rest } = step;
         const isFirst = newest === undefined;
@@ -130,7 +123,7 @@ export function allReduce(
           concatMap(({ notes, gradients: mean }) => {
             if (!isOver()) {
               newest = next(rest);
-              return of(merge(rest, notes, mean));
+              return of(jointStep(rest, notes, mean));
             }
             rest[RUN]?.end?.({ reason: 'until' });
             return EMPTY;
@@ -147,7 +140,7 @@ export function allReduce(
             concatMap((notes) => {
               if (isOver()) return EMPTY;
               if (!newest || !notes.some(isStep)) return stands === STANDS.epochEnd ? EMPTY : join(stands);
-              const step = merge(newest, notes, mean);
+              const step = jointStep(newest, notes, mean);
               newest = next(newest);
               return concat(through([step]), join(stands));
             }),

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BroadcastChannel, isMainThread } from 'node:worker_threads';
 
 import { defer, finalize, fromEvent, map, merge, type Observable } from 'rxjs';
 
 import { fromSignals } from '../checkpoint/fromSignals.js';
-import type { Collective } from '../core/collective.js';
+import { CollectiveError, type Collective } from '../core/collective.js';
 import { launcher } from '../replicas/mpi/launcher.js';
 import { mpi } from '../replicas/mpi.js';
 import { solo } from '../replicas/solo.js';
@@ -25,6 +26,9 @@ export const CHANNEL = 'gradstream launch';
 
 type Signal = 'SIGINT' | 'SIGTERM';
 
+/** How long ranks that hear of another's failure leave it to that one to end them. */
+const LAST_WORDS_MS = 5000;
+
 /** Works as one of the ranks that were started together, or alone; an error ends this rank at once, so that the others do not wait. */
 export async function inWorld(work: (collective: Collective) => Promise<void>): Promise<void> {
   const collective = await joinWorld();
@@ -34,6 +38,8 @@ export async function inWorld(work: (collective: Collective) => Promise<void>): 
     await work(collective);
     await collective.close();
   } catch (error) {
+    // The one that has failed says why, saves what it can, and ends all.
+    if (error instanceof CollectiveError && error.reason === 'died') await sleep(LAST_WORDS_MS);
     say(`gradstream: rank ${rank} of ${worldSize}: ${describeError(error)}`);
     process.exit(exitCodeOf(error));
   }

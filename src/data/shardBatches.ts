@@ -27,6 +27,7 @@ import { checkRank } from './checkRank.js';
  *
  * @example
  * ```ts
+ * const collective = await mpi();
  * const { rank, worldSize } = collective;
  * const mine = shardBatches((epoch) => data.pipe(shuffle({ seed: 1, epoch }), batch(64)), rank, worldSize);
  * train(model, mine, { loss: mse, optimizer: adam(), reduce: allReduce(collective) }).subscribe(console.log);
