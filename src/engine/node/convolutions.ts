@@ -27,7 +27,7 @@ export function registerConvolutions(library: typeof tf): void {
           dimRoundingMode,
           depthwise,
         );
-        return leavesHoles(info) ? undefined : info;
+        return leavesHoles(info) || (depthwise && isSkewed(info)) ? undefined : info;
       },
       ({ call, margins: [rows, columns], shipped }) => {
         const pad = [[0, 0], rows, columns, [0, 0]] as unknown as tf.backend_util.ExplicitPadding;
@@ -40,4 +40,9 @@ export function registerConvolutions(library: typeof tf): void {
 /** Where one channel becomes one column, oneDNN (of TensorFlow 2.21) takes the stride along it for one down it, and leaves pixels unwritten. */
 function leavesHoles({ inChannels, outHeight, outWidth, strideWidth }: tf.backend_util.Conv2DInfo): boolean {
   return inChannels === 1 && outHeight > 1 && outWidth === 1 && strideWidth > 1;
+}
+
+/** Such a depthwise convolution only oneDNN computes, which may be switched off. */
+function isSkewed({ strideHeight, strideWidth }: tf.backend_util.Conv2DInfo): boolean {
+  return strideHeight !== strideWidth;
 }

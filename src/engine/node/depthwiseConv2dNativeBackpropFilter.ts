@@ -13,10 +13,18 @@ export function registerDepthwiseConv2dNativeBackpropFilter(library: typeof tf):
     'DepthwiseConv2dNativeBackpropFilter',
     ({ inputs: { x }, attrs: { strides, dilations, pad, dimRoundingMode, filterShape } }) => {
       const shape = x.shape as [number, number, number, number];
-      return library.backend_util.computeConv2DInfo(shape, filterShape, strides, dilations, pad, dimRoundingMode, true);
+      const info = library.backend_util.computeConv2DInfo(
+        shape,
+        filterShape,
+        strides,
+        dilations,
+        pad,
+        dimRoundingMode,
+        true,
+      );
+      return info.strideHeight === info.strideWidth ? info : undefined; // TensorFlow refuses it, but for oneDNN
     },
-    ({ call: { inputs, attrs, backend }, info, attributes }) => {
-      if (info.strideHeight !== info.strideWidth) return undefined; // TensorFlow refuses it
+    ({ call: { inputs, attrs, backend }, attributes }) => {
       return library.tidy(() => {
         const sizes = library.tensor1d(attrs.filterShape, 'int32');
         return execute(backend, 'DepthwiseConv2dNativeBackpropFilter', attributes, [inputs.x, sizes, inputs.dy]);

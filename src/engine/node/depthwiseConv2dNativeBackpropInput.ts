@@ -13,10 +13,18 @@ export function registerDepthwiseConv2dNativeBackpropInput(library: typeof tf): 
     'DepthwiseConv2dNativeBackpropInput',
     ({ inputs: { filter }, attrs: { strides, dilations, pad, dimRoundingMode, inputShape } }) => {
       const shape = filter.shape as [number, number, number, number];
-      return library.backend_util.computeConv2DInfo(inputShape, shape, strides, dilations, pad, dimRoundingMode, true);
+      const info = library.backend_util.computeConv2DInfo(
+        inputShape,
+        shape,
+        strides,
+        dilations,
+        pad,
+        dimRoundingMode,
+        true,
+      );
+      return info.strideHeight === info.strideWidth ? info : undefined; // TensorFlow refuses it, but for oneDNN
     },
-    ({ call: { inputs, attrs, backend }, info, attributes }) => {
-      if (info.strideHeight !== info.strideWidth) return undefined; // TensorFlow refuses it
+    ({ call: { inputs, attrs, backend }, attributes }) => {
       return library.tidy(() => {
         const sizes = library.tensor1d(attrs.inputShape, 'int32');
         return execute(backend, 'DepthwiseConv2dNativeBackpropInput', attributes, [sizes, inputs.filter, inputs.dy]);

@@ -1,8 +1,8 @@
 import type { LibraryHandle } from 'koffi';
 
 import type { Averaged } from '../../core/collective.js';
-import { CollectiveError } from '../../core/collective.js';
 import { abiOf } from './abi.js';
+import { binder, number } from './bind.js';
 
 /** The MPI functions that are used, on the world of all processes. Those that give a promise run in a thread of their own; all else is over at once. */
 export interface Mpi {
@@ -35,31 +35,7 @@ const FACTORS = 1 << 14;
 export function mpiCalls(library: LibraryHandle): Mpi {
   const abi = abiOf(library);
   const { world, byte } = abi;
-  const bind = (name: string, args: string) => {
-    const call = library.func(`int ${name}(${args.replaceAll('HANDLE', abi.handle)})`);
-    const failed = (code: number): Error | undefined =>
-      code === 0
-        ? undefined
-        : new CollectiveError(`mpi: ${name} must succeed, it failed with code ${code}`, 'library', []);
-    const sync = (...values: unknown[]): void => {
-      const failure = failed(call(...values) as number);
-      if (failure) throw failure;
-    };
-    const async = (...values: unknown[]): Promise<void> =>
-      new Promise((resolve, reject) => {
-        call.async(...values, (error: Error | null, code: number) => {
-          const failure = error ?? failed(code);
-          if (failure) reject(failure);
-          else resolve();
-        });
-      });
-    return { sync, async };
-  };
-  const number = (call: { sync(...values: unknown[]): void }, ...values: unknown[]): number => {
-    const result = [0];
-    call.sync(...values, result);
-    return result[0]!;
-  };
+  const bind = binder(library, abi.handle);
 
   const initialized = bind('MPI_Initialized', '_Out_ int *flag');
   const init = bind('MPI_Init_thread', 'void *argc, void *argv, int required, _Out_ int *provided');
