@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 
 import { ConfigError } from '../config/configError.js';
+import { ENVIRONMENT } from '../engine/node/environment.js';
 import { LAUNCHED } from './world.js';
 
 /** How ranks are started: as processes that talk by MPI, or as threads of one. */
@@ -24,9 +25,6 @@ const OPEN_MPI = {
   OMPI_ALLOW_RUN_AS_ROOT: '1',
   OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
 };
-
-/** What `openNode` sets for itself; of a thread, native code sees only what its process began with. */
-const IN_THREADS = { TF_CPP_MIN_LOG_LEVEL: '2', TF_NUM_INTEROP_THREADS: '-1' };
 
 /** MPI where it is installed, threads elsewhere. */
 export function usualWay(env: NodeJS.ProcessEnv): By {
@@ -53,7 +51,8 @@ export function worldCommand(
   };
   if (by === 'threads') {
     const inside = ['launch', '--inside', '-n', String(ranks), '--', ...args];
-    return { file: process.execPath, args: [...program, ...inside], env: { ...IN_THREADS, ...own } };
+    // Of a thread, native code sees only what its process began with.
+    return { file: process.execPath, args: [...program, ...inside], env: { ...ENVIRONMENT, ...own } };
   }
   const mpirun = mpirunIn(env);
   if (mpirun === undefined)

@@ -6,6 +6,7 @@ import { ArgumentError, EngineError, messageOf } from '../../core/errors.js';
 import { compilerFor } from '../compile/compile.js';
 import type { Opened } from '../opened.js';
 import { chooseBuild, INSTALL } from './chooseBuild.js';
+import { ENVIRONMENT } from './environment.js';
 import { missingDriver, prepareGpu, whyNoGpu } from './gpu.js';
 import type { Native } from './native.js';
 import { nativeFolder, type Device } from './place.js';
@@ -69,11 +70,7 @@ function current(): { own: typeof tf; before: string | null } {
 
 /** Sets what TensorFlow reads from the environment when it is loaded. */
 function prepare(folder: string, built: Device, wanted: Device): void {
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // errors only
-  // Ops of a compiled step run one after the other on this thread, each on all cores: waking others for each op costs more than they save.
-  process.env['TF_NUM_INTEROP_THREADS'] ??= '-1';
-  // TensorFlow would take them on newer processors only, where they win as well.
-  process.env['TF_ENABLE_ONEDNN_OPTS'] ??= '1';
+  for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value;
   if (wanted === 'gpu') {
     const missing = missingDriver();
     if (missing) throw new EngineError(`there is no NVIDIA driver: ${missing}; ${onCpu}`);
