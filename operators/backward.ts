@@ -1,6 +1,6 @@
 import { defer, type OperatorFunction } from 'rxjs';
 
-import { disposeTensors, samplesOf } from '../src/core/batch.js';
+import { countedSamples, disposeTensors } from '../src/core/batch.js';
 import { computeBackward } from '../src/core/compute.js';
 import { computeParts } from '../src/core/computeParts.js';
 import { countsIn } from '../src/core/heldData.js';
@@ -62,7 +62,7 @@ export function backward(): OperatorFunction<ForwardPass, MicroStep> {
               weights,
               globalStep: globalStep(),
               microStep,
-              samples: isRepeat ? 0 : samplesOf(batch),
+              samples: isRepeat ? 0 : countedSamples(batch),
               epoch: batch.epoch ?? 1,
               reducers,
               worldSize: 1,

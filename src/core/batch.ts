@@ -46,6 +46,11 @@ export function samplesOf(batch: Batch): number {
   return valuesOf(batch.xs)[0]?.shape[0] ?? 0;
 }
 
+/** How many samples are trained on: those of a batch without weight fill a place only. */
+export function countedSamples(batch: Batch): number {
+  return weightOf(batch) === 0 ? 0 : samplesOf(batch);
+}
+
 /** What the whole batch weighs. */
 export function weightOf(batch: Batch): number {
   const { weight } = batch;

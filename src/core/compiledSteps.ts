@@ -1,6 +1,6 @@
 import { defer, finalize, map, pipe, type MonoTypeOperatorFunction, type OperatorFunction } from 'rxjs';
 
-import { disposeTensors, samplesOf, weightOf } from './batch.js';
+import { countedSamples, disposeTensors, weightOf } from './batch.js';
 import { noteChanges } from './changes.js';
 import type { CompiledStep } from './compiler.js';
 import { compiledMicroStep } from './compiledMicroStep.js';
@@ -56,7 +56,7 @@ export function compiledSteps(
           const empty = { size: 0, weight: 0, samples: 0, globalStep, microBatches: [] };
           const before = window ?? { ...empty, size: size.at(globalStep + 1) };
           const { result, unit } = compiledMicroStep(step, newest, window?.unit, microStep);
-          const [weight, samples] = [before.weight + weightOf(batch), before.samples + samplesOf(batch)];
+          const [weight, samples] = [before.weight + weightOf(batch), before.samples + countedSamples(batch)];
           return { ...before, unit, weight, samples, microBatches: [...before.microBatches, result], newest };
         } catch (error) {
           throw placed(error, 'backward', globalStep + 1, microStep);

@@ -1,7 +1,6 @@
 import { wrapWithAbort } from 'ix/asynciterable/operators/withabort';
 
 import { disposeTensors, samplesOf, type Batch } from '../core/batch.js';
-import { SourceError } from '../core/errors.js';
 import { sliceBatch } from '../core/sliceBatch.js';
 import { openSource, type EpochSource } from '../core/source.js';
 import { checkRank } from './checkRank.js';
@@ -12,15 +11,14 @@ import { checkRank } from './checkRank.js';
  * The parts of a batch make the batch, so the replicas of any number train on the same batches in the same order: a run may go on with more of them, or fewer.
  *
  * ```text
- * source:                 [a b c d]  [e f g]  [h] |
- * shardBatches(…, 0, 2):  [a b]      [e f]    [h] |
- * shardBatches(…, 1, 2):  [c d]      [g]          |
+ * source:                 [a b c d]  [e f g]    [h]  |
+ * shardBatches(…, 0, 2):  [a b]      [e f]      [h]  |
+ * shardBatches(…, 1, 2):  [c d]      [g]        [h]⁰ |
  * ```
  *
- * Every replica must read the same batches: shuffle with the same seed on all. Parts are of neighbouring samples, and differ by one at most; the first
- * replica always has one. The last batch of a pass may have fewer samples than there are replicas: those without a sample leave it out, and `allReduce`
- * lets them join without weight. So the first replica's place in the source is that of all. An error of the source passes at once; early exit ends the
- * source at once.
+ * Every replica must read the same batches: shuffle with the same seed on all. Parts are of neighbouring samples, and differ by one at most. Of a batch
+ * that has fewer samples than there are replicas, those without one get the first, without weight: it counts nothing. So all have as many batches, and the
+ * first replica's place in the source is that of all. An error of the source passes at once; early exit ends the source at once.
  *
  * **Memory**: every replica reads the whole source; the parts of arrays are views.
  * **Ownership**: takes the batches; the parts are the receiver's.
@@ -37,7 +35,6 @@ import { checkRank } from './checkRank.js';
  * @param rank - Which replica this is; 0 or more, below `worldSize`.
  * @param worldSize - How many replicas there are; a positive integer.
  * @throws {@link ArgumentError} at once, if either is out of range.
- * Errors with {@link SourceError}, if a batch before the last of a pass, or the first, has fewer samples than there are replicas.
  * @see {@link shard} for samples that have not been put into batches.
  */
 export function shardBatches(source: EpochSource<Batch>, rank: number, worldSize: number): EpochSource<Batch> {
@@ -53,23 +50,11 @@ async function* parts(
   rank: number,
   worldSize: number,
 ): AsyncGenerator<Batch, void, undefined> {
-  let given = 0;
-  let isShort = false;
   for await (const batch of batches) {
     const samples = samplesOf(batch);
-    if (isShort || (given === 0 && samples < worldSize)) {
-      disposeTensors(batch);
-      throw new SourceError(
-        `shardBatches: each batch but the last of a pass must have a sample for each of ${worldSize} replicas, batch ${given + (isShort ? 0 : 1)} ` +
-          "has fewer; take larger batches, or leave the short ones out: batch(size, { remainder: 'drop' })",
-        given,
-      );
-    }
-    isShort = samples < worldSize;
-    given += 1;
     const [start, end] = [Math.ceil((rank * samples) / worldSize), Math.ceil(((rank + 1) * samples) / worldSize)];
-    const part = end > start ? sliceBatch(batch, start, end) : undefined;
+    const part = end > start ? sliceBatch(batch, start, end) : { ...sliceBatch(batch, 0, 1), weight: 0 };
     disposeTensors(batch);
-    if (part) yield part;
+    yield part;
   }
 }

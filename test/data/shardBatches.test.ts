@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { isTensor, valuesOf, weightOf, type Batch } from '../../src/core/batch.js';
-import { ArgumentError, SourceError } from '../../src/core/errors.js';
+import { ArgumentError } from '../../src/core/errors.js';
 import { openSource, type EpochSource } from '../../src/core/source.js';
 import { shardBatches } from '../../src/data/index.js';
 import { batchesOf } from '../support/line.js';
@@ -28,14 +28,14 @@ describe('shardBatches', () => {
           Array.from({ length: worldSize }, (_, rank) => partsOf(batches, rank, worldSize)),
         );
         batches.forEach((batch, i) => {
-          const parts = all.flatMap((own) => own[i] ?? []);
+          const parts = all.map((own) => own[i]!).filter((part) => weightOf(part) > 0);
           expect(parts.flatMap(dataOf)).toStrictEqual(dataOf(batch));
           expect(parts.reduce((sum, part) => sum + weightOf(part), 0)).toBeCloseTo(i + 1, 9);
           expect(new Set(parts.map(({ epoch }) => epoch))).toStrictEqual(new Set([3]));
           const lengths = parts.map(({ ys }) => valuesOf(ys)[0]!.shape[0]!);
           expect(Math.max(...lengths) - Math.min(...lengths)).toBeLessThanOrEqual(1);
         });
-        expect(all[0]).toHaveLength(batches.length); // so that its place is that of all
+        for (const own of all) expect(own).toHaveLength(batches.length); // so that the place of one is that of all
       }),
     );
   });
@@ -61,17 +61,15 @@ describe('shardBatches', () => {
     for await (const part of opened) expect(valuesOf(part.xs)[0]!.shape).toStrictEqual([2, 2]);
   });
 
-  it.each([
-    ['in the midst of a pass', [4, 2, 4], 2],
-    ['as its first', [2], 1],
-  ])('refuses a batch of fewer samples than replicas %s, on all of them', async (_, sizes, which) => {
-    for (const rank of [0, 2]) {
-      const error = await partsOf(batchesOf(sizes), rank, 3).catch((cause: unknown) => cause);
-      expect(error).toBeInstanceOf(SourceError);
-      expect(String(error)).toMatch(
-        new RegExp(`a sample for each of 3 replicas, batch ${which} has fewer; .*remainder: 'drop'`),
-      );
-    }
+  it('gives those without a sample the first one, without weight, wherever the batch stands', async () => {
+    const batches = batchesOf([1, 4, 2]).map((batch) => ({ ...batch, weight: 5 }));
+    const all = await Promise.all([0, 1, 2].map((rank) => partsOf(batches, rank, 3)));
+    expect(all.map((parts) => parts.map(weightOf))).toStrictEqual([
+      [5, 2.5, 2.5],
+      [0, 1.25, 2.5],
+      [0, 1.25, 0],
+    ]);
+    for (const parts of all) expect(dataOf(parts[0]!)).toStrictEqual(dataOf(batches[0]!));
   });
 
   it.each([
