@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { TrainingEvent } from '../../src/core/events.js';
 import { bundled } from '../support/bundled.js';
@@ -40,13 +40,12 @@ describe.skipIf(noSlurm)(`a real Slurm with examples/cluster/train.slurm${noSlur
   const folder = mkdtempSync(join(tmpdir(), 'gs-project-'));
   beforeAll(async () => {
     one = await trainOne();
-  }, 120_000);
-  // One for each test: a step that is launched just after another job has ended fails now and then.
-  beforeEach(async () => {
     slurm = await startSlurm(); // its jobs see this environment
-  }, 60_000);
-  afterEach(() => slurm?.stop());
-  afterAll(() => rmSync(folder, { recursive: true }));
+  }, 120_000);
+  afterAll(() => {
+    slurm?.stop();
+    rmSync(folder, { recursive: true });
+  });
 
   /** A folder in which `node_modules/.bin/gradstream` is a program; gives what sbatch says, and reads the log. */
   const project = (name: string, command: string) => {

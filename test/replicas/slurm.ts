@@ -46,6 +46,8 @@ export async function startSlurm(): Promise<Slurm> {
   const [key, socket] = [join(folder, 'key'), join(folder, 'socket')];
   writeFileSync(key, randomBytes(1024), { mode: 0o400 });
   writeFileSync(conf, configuration(folder, socket));
+  // What PMIx keeps under the job's number; what an earlier Slurm's job has left in /tmp would be in the way.
+  writeFileSync(join(folder, 'mpi.conf'), `PMIxCliTmpDirBase=${folder}\n`);
   const start = (name: (typeof DAEMONS)[number], args: readonly string[]): void =>
     void children.push(spawn(name, args, { env, stdio: 'ignore' }));
   const command: Slurm['command'] = (name, args, cwd = folder) =>
