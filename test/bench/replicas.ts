@@ -4,12 +4,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { Worker } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
 
-import { startThreads } from '../../src/replicas/startThreads.js';
 import { bundled } from '../support/bundled.js';
+import { threadsOutput } from '../support/threadsOutput.js';
 import type { Job, Round, Work } from './replicaRank.js';
 
 const BIN = '/usr/bin';
@@ -39,7 +37,7 @@ export async function replicasCost(rounds: number): Promise<Record<string, strin
   }
   add(messages(rounds));
   for (const work of THREADS) {
-    const said = await inThreads({ ...work, rounds });
+    const said = await threadsOutput(2, program, JSON.stringify({ ...work, rounds } satisfies Job));
     add(told(`${work.kind} on wasm, 2 threads`, JSON.parse(said) as Round[], work.ks));
   }
   return measured;
@@ -100,17 +98,6 @@ function mpirun(command: string, args: readonly string[]): string {
   });
   if (status !== 0) throw new Error(`bench: mpirun has failed: ${stderr}`);
   return stdout;
-}
-
-async function inThreads(job: Job): Promise<string> {
-  let output = '';
-  const listen = (worker: Worker) =>
-    worker.stdout.pipe(new Writable({ write: (text, _, done) => ((output += String(text)), done()) }));
-  process.on('worker', listen);
-  await startThreads(2, pathToFileURL(program), { stdout: true, data: JSON.stringify(job) }).finally(() =>
-    process.off('worker', listen),
-  );
-  return output;
 }
 
 /** Median (least–most). */

@@ -8,6 +8,7 @@ import { decodeSafetensors } from '../../src/checkpoint/safetensors.js';
 import type { StepEvent, TrainingEvent } from '../../src/core/events.js';
 import { absent, INSTALLED } from '../engine/node/installed.js';
 import { missing, mpis } from '../replicas/installedMpi.js';
+import { isCi } from '../support/inCi.js';
 import { start } from './program.js';
 
 /** 22 batches of 8 and a last one of 1, of which only the first replica has a part: 12 steps an epoch, 24 in all. */
@@ -93,7 +94,6 @@ const ways: readonly (readonly [ranks: number, by: string])[] = missing
       [2, 'threads'],
     ];
 const nameOf = (ranks: number, by: string): string => `${by}${ranks}`;
-const isCi = process.env['CI'] === 'true';
 
 describe('gradstream launch', { timeout: 120_000 }, () => {
   it('needs a launcher for some of what follows', ({ skip }) => {

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { Ajv, type SchemaObject } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { isCi } from '../support/inCi.js';
 
-const isCi = process.env['CI'] === 'true';
 const pathOf = (file: string): string => fileURLToPath(new URL(`../../examples/cluster/${file}`, import.meta.url));
 const read = (file: string): unknown => parse(readFileSync(pathOf(file), 'utf8'));
 

@@ -20,6 +20,7 @@ import { allReduce, type AllReduceOptions } from '../../operators/allReduce.js';
 import { clipByGlobalNorm } from '../../operators/clipByGlobalNorm.js';
 import { skipNonFinite } from '../../operators/skipNonFinite.js';
 import { checkpointEvery } from '../../src/checkpoint/checkpointEvery.js';
+import { fromFiles } from '../../src/checkpoint/files.js';
 import { latest } from '../../src/checkpoint/latest.js';
 import { memoryStore } from '../../src/checkpoint/memoryStore.js';
 import type { Batch } from '../../src/core/batch.js';
@@ -27,6 +28,9 @@ import { CollectiveError, type Reduces } from '../../src/core/collective.js';
 import { ArgumentError } from '../../src/core/errors.js';
 import type { StepEvent, TrainingEvent } from '../../src/core/events.js';
 import { max, sum } from '../../src/core/metric.js';
+import type { Checkpoint } from '../../src/core/snapshot.js';
+import type { EpochSource } from '../../src/core/source.js';
+import { shardBatches } from '../../src/data/shardBatches.js';
 import { adam } from '../../src/optim/adam.js';
 import { broadcastWeights } from '../../src/replicas/broadcastWeights.js';
 import { solo } from '../../src/replicas/solo.js';
@@ -36,6 +40,7 @@ import { gradientStep } from '../../src/testing/steps.js';
 import { train, type TrainOptions } from '../../src/trainer/train.js';
 import { batchOf, line, samples, squaredError } from '../support/line.js';
 import { marbles } from '../support/marbles.js';
+import { outcomeOf, type Outcome } from '../support/outcomeOf.js';
 
 const largest = (labels: tf.Tensor, predictions: tf.Tensor) => tf.max(tf.sub(labels, predictions));
 const metrics = {
@@ -50,30 +55,13 @@ function world(size: number) {
   return Array.from({ length: size }, (_, rank) => threads(shared, rank));
 }
 
-interface Trained {
-  readonly events: readonly TrainingEvent[];
-  readonly weights: readonly number[];
-  readonly error?: unknown;
-}
-
-async function trained(
-  batches: readonly Batch[] | (() => Iterable<Batch>),
+function trained(
+  batches: EpochSource<Batch>,
   options: Partial<TrainOptions>,
   { model = line(), stage = identity as OperatorFunction<TrainingEvent, TrainingEvent> } = {},
-): Promise<Trained> {
-  const events: TrainingEvent[] = [];
+): Promise<Outcome> {
   const common = { loss: squaredError, optimizer: adam({ learningRate: 0.05 }), metrics };
-  const run$ = train(model, batches, { ...common, ...options }).pipe(
-    stage,
-    tap((event) => events.push(event)),
-  );
-  const error: unknown = await lastValueFrom(run$, { defaultValue: undefined }).then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  const weights = model.read();
-  model.dispose();
-  return { events, weights, ...(error !== undefined && { error }) };
+  return outcomeOf(model, train(model, batches, { ...common, ...options }).pipe(stage));
 }
 
 /** Batches of the given sizes, of samples from `from` on. */
@@ -82,7 +70,7 @@ function batches(sizes: readonly number[], from: number) {
   return sizes.map((size) => samples(size, (at += size) - size));
 }
 
-function steps({ events }: Trained): StepEvent[] {
+function steps({ events }: Outcome): StepEvent[] {
   return events.filter((event) => event.type === 'step');
 }
 
@@ -181,6 +169,35 @@ describe('allReduce', () => {
         steps(each).map(({ loss, metrics, samples, globalStep }) => ({ loss, metrics, samples, globalStep })),
         steps(expected).map(({ loss, metrics, samples, globalStep }) => ({ loss, metrics, samples, globalStep })),
       );
+    }
+  });
+
+  it('goes on from every step of replicas whose last batch does not reach all, bit for bit', async () => {
+    const parts = batches([2, 3, 2, 4, 1], 0).map((part) => batchOf(part));
+    const run = async (from?: Checkpoint) => {
+      const store = memoryStore();
+      const all = await Promise.all(
+        world(2).map((collective, rank) =>
+          trained(
+            shardBatches(parts, rank, 2),
+            { accumulate: 2, epochs: 2, reduce: allReduce(collective), ...(from && { from }) },
+            { stage: rank === 0 ? checkpointEvery(1, store, { keep: 100, whenBusy: 'wait' }) : identity },
+          ),
+        ),
+      );
+      for (const { error, weights } of all) {
+        expect(error).toBeUndefined();
+        expect(weights).toStrictEqual(all[0]!.weights);
+      }
+      return { steps: steps(all[0]!), weights: all[0]!.weights, store };
+    };
+    const whole = await run();
+    expect(whole.steps.map(({ samples }) => samples)).toStrictEqual([5, 6, 1, 5, 6, 1]);
+    for (const name of (await whole.store.list()).slice(0, -1)) {
+      const from = await fromFiles(await whole.store.load(name));
+      const rest = await run(from);
+      near(rest.steps, whole.steps.slice(from.globalStep), name);
+      expect(rest.weights).toStrictEqual(whole.weights);
     }
   });
 

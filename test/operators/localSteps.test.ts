@@ -29,6 +29,7 @@ import { stepEvent, validationEvent } from '../../src/testing/steps.js';
 import { train, type TrainOptions } from '../../src/trainer/train.js';
 import { batchOf, line, samples, squaredError, type Line } from '../support/line.js';
 import { marbles } from '../support/marbles.js';
+import { outcomeOf, type Outcome } from '../support/outcomeOf.js';
 
 const largest = (labels: tf.Tensor, predictions: tf.Tensor) => tf.max(tf.sub(labels, predictions));
 const metrics = { error: squaredError, largest: { compute: largest, reduce: max } };
@@ -46,12 +47,6 @@ function shard(sizes: readonly number[], rank = 0): Batch[] {
   return sizes.map((size) => batchOf(samples(size, (at += size) - size)));
 }
 
-interface Trained {
-  readonly events: readonly TrainingEvent[];
-  readonly weights: readonly number[];
-  readonly error?: unknown;
-}
-
 interface Replica {
   readonly model?: Line;
   readonly stage?: (model: Line) => Stage;
@@ -62,21 +57,13 @@ async function trained(
   batches: readonly Batch[] | (() => Iterable<Batch>),
   options: Partial<TrainOptions>,
   { model = line(), stage = () => identity, behind = identity }: Replica = {},
-): Promise<Trained> {
-  const events: TrainingEvent[] = [];
+): Promise<Outcome> {
   const common = { loss: squaredError, optimizer: adam({ learningRate: 0.05 }), metrics };
-  const run$ = train(model, batches, { ...common, ...options }).pipe(
-    stage(model),
-    behind,
-    tap((event) => events.push(event)),
+  const { events, ...rest } = await outcomeOf(
+    model,
+    train(model, batches, { ...common, ...options }).pipe(stage(model), behind),
   );
-  const error: unknown = await lastValueFrom(run$, { defaultValue: undefined }).then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  const weights = model.read();
-  model.dispose();
-  return { events: events.map(plain), weights, ...(error !== undefined && { error }) };
+  return { events: events.map(plain), ...rest };
 }
 
 function plain(event: TrainingEvent): TrainingEvent {
@@ -84,8 +71,8 @@ function plain(event: TrainingEvent): TrainingEvent {
   return rest as TrainingEvent;
 }
 
-const stepsIn = ({ events }: Trained): StepEvent[] => events.filter((event) => event.type === 'step');
-const numbers = (each: Trained): number[] => stepsIn(each).map(({ globalStep }) => globalStep);
+const stepsIn = ({ events }: Outcome): StepEvent[] => events.filter((event) => event.type === 'step');
+const numbers = (each: Outcome): number[] => stepsIn(each).map(({ globalStep }) => globalStep);
 const local = (collective: Reduces, options: LocalStepsOptions) => (model: Line) =>
   localSteps(collective, model, options);
 
@@ -97,7 +84,7 @@ function replicas(
     options = () => ({}),
     replica = () => ({}),
   }: { options?: (rank: number) => Partial<TrainOptions>; replica?: (rank: number) => Replica } = {},
-): Promise<Trained[]> {
+): Promise<Outcome[]> {
   return Promise.all(
     world(sizes.length).map((collective, rank) =>
       trained(shard(sizes[rank]!, rank), options(rank), { stage: local(collective, how), ...replica(rank) }),
@@ -113,7 +100,7 @@ function expectNear(received: readonly number[], expected: readonly number[], ma
 }
 
 /** Every replica has the same events and, to the bit, the same weights. */
-function expectTogether(all: readonly Trained[]): void {
+function expectTogether(all: readonly Outcome[]): void {
   for (const each of all) {
     expect(each.error).toBeUndefined();
     expect(stepsIn(each)).toStrictEqual(stepsIn(all[0]!));
@@ -268,7 +255,7 @@ describe('localSteps', () => {
     expectTogether(all);
     expect(numbers(all[0]!)).toStrictEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     expect(stepsIn(all[0]!).map(({ samples }) => samples)).toStrictEqual([3, 4, 5, 3, 3, 2, 2, 2, 2, 2, 2]);
-    const validations = (each: Trained) => each.events.filter(({ type }) => type === 'validation');
+    const validations = (each: Outcome) => each.events.filter(({ type }) => type === 'validation');
     expect(validations(all[1]!)).toStrictEqual(validations(all[0]!));
     expect(validations(all[0]!).map(({ globalStep }) => globalStep)).toStrictEqual([3, 6, 9]);
     expect(all.map(({ events }) => events.at(-1)!.globalStep)).toStrictEqual([11, 11]);

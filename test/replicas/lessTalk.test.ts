@@ -1,11 +1,7 @@
-import { Writable } from 'node:stream';
-import { pathToFileURL } from 'node:url';
-import type { Worker } from 'node:worker_threads';
-
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { startThreads } from '../../src/replicas/startThreads.js';
 import { bundled } from '../support/bundled.js';
+import { threadsOutput } from '../support/threadsOutput.js';
 import { missing, mpirun, mpis } from './installedMpi.js';
 
 const program = new URL('lessTalkRank.ts', import.meta.url);
@@ -20,15 +16,7 @@ const said = (output: string): unknown[][] =>
 describe('replicas talk less', { timeout: 60_000 }, () => {
   let inThreads!: unknown[][];
   beforeAll(async () => {
-    let output = '';
-    // Their output would go to that of the test.
-    const listen = (worker: Worker) =>
-      worker.stdout.pipe(new Writable({ write: (text, _, done) => ((output += String(text)), done()) }));
-    process.on('worker', listen);
-    await startThreads(2, pathToFileURL(await bundled(program)), { stdout: true }).finally(() =>
-      process.off('worker', listen),
-    );
-    inThreads = said(output);
+    inThreads = said(await threadsOutput(2, await bundled(program)));
   }, 60_000);
 
   it('in threads, which end with the same weights, and have logged the same', () => {

@@ -1,11 +1,7 @@
-import { Writable } from 'node:stream';
-import { pathToFileURL } from 'node:url';
-import type { Worker } from 'node:worker_threads';
-
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { startThreads } from '../../src/replicas/startThreads.js';
 import { bundled } from '../support/bundled.js';
+import { threadsOutput } from '../support/threadsOutput.js';
 import { expectAsOne, program, said, trainOne, type Said } from './asOne.js';
 import { missing, mpirun, mpis } from './installedMpi.js';
 
@@ -14,15 +10,7 @@ describe('replicas train on digits as one replica would', { timeout: 60_000 }, (
   beforeAll(async () => void (one = await trainOne()), 60_000);
 
   it('in threads', async () => {
-    let output = '';
-    // Their output would go to that of the test.
-    const listen = (worker: Worker) =>
-      worker.stdout.pipe(new Writable({ write: (text, _, done) => ((output += String(text)), done()) }));
-    process.on('worker', listen);
-    await startThreads(2, pathToFileURL(await bundled(program)), { stdout: true }).finally(() =>
-      process.off('worker', listen),
-    );
-    expectAsOne(said(output), one, 2);
+    expectAsOne(said(await threadsOutput(2, await bundled(program))), one, 2);
   });
 
   it.skipIf(missing).each(mpis.slice(0, 1).flatMap(([, bin]) => [2, 4].map((ranks) => [ranks, bin] as const)))(

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import { depthwiseInfo } from './depthwiseInfo.js';
 import { registerPadded } from './padded.js';
 
 type Four = [number, number, number, number];
@@ -17,17 +18,19 @@ export function registerConvolutions(library: typeof tf): void {
     registerPadded<Inputs, Attrs>(
       library,
       name,
-      ({ inputs: { x, filter }, attrs: { strides, dilations, pad, dimRoundingMode } }) => {
-        const info = library.backend_util.computeConv2DInfo(
-          x.shape as Four,
-          filter.shape as Four,
-          strides,
-          dilations ?? 1, // layers pass null
-          pad,
-          dimRoundingMode,
-          depthwise,
-        );
-        return leavesHoles(info) || (depthwise && isSkewed(info)) ? undefined : info;
+      ({ inputs: { x, filter }, attrs }) => {
+        const { strides, dilations, pad, dimRoundingMode } = attrs;
+        const info = depthwise
+          ? depthwiseInfo(library, x.shape, filter.shape, attrs)
+          : library.backend_util.computeConv2DInfo(
+              x.shape as Four,
+              filter.shape as Four,
+              strides,
+              dilations ?? 1, // layers pass null
+              pad,
+              dimRoundingMode,
+            );
+        return info && leavesHoles(info) ? undefined : info;
       },
       ({ call, margins: [rows, columns], shipped }) => {
         const pad = [[0, 0], rows, columns, [0, 0]] as unknown as tf.backend_util.ExplicitPadding;
@@ -40,9 +43,4 @@ export function registerConvolutions(library: typeof tf): void {
 /** Where one channel becomes one column, oneDNN (of TensorFlow 2.21) takes the stride along it for one down it, and leaves pixels unwritten. */
 function leavesHoles({ inChannels, outHeight, outWidth, strideWidth }: tf.backend_util.Conv2DInfo): boolean {
   return inChannels === 1 && outHeight > 1 && outWidth === 1 && strideWidth > 1;
-}
-
-/** Such a depthwise convolution only oneDNN computes, which may be switched off. */
-function isSkewed({ strideHeight, strideWidth }: tf.backend_util.Conv2DInfo): boolean {
-  return strideHeight !== strideWidth;
 }

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
+import { depthwiseInfo } from './depthwiseInfo.js';
 import { execute } from './native.js';
 import { registerPadded } from './padded.js';
 
@@ -11,19 +12,7 @@ export function registerDepthwiseConv2dNativeBackpropInput(library: typeof tf): 
   registerPadded<Inputs, Attrs>(
     library,
     'DepthwiseConv2dNativeBackpropInput',
-    ({ inputs: { filter }, attrs: { strides, dilations, pad, dimRoundingMode, inputShape } }) => {
-      const shape = filter.shape as [number, number, number, number];
-      const info = library.backend_util.computeConv2DInfo(
-        inputShape,
-        shape,
-        strides,
-        dilations,
-        pad,
-        dimRoundingMode,
-        true,
-      );
-      return info.strideHeight === info.strideWidth ? info : undefined; // TensorFlow refuses it, but for oneDNN
-    },
+    ({ inputs: { filter }, attrs }) => depthwiseInfo(library, attrs.inputShape, filter.shape, attrs),
     ({ call: { inputs, attrs, backend }, attributes }) => {
       return library.tidy(() => {
         const sizes = library.tensor1d(attrs.inputShape, 'int32');

@@ -7,6 +7,7 @@ import { registerConv2DBackpropInput } from './conv2DBackpropInput.js';
 import { registerConvolutions } from './convolutions.js';
 import { registerDepthwiseConv2dNativeBackpropFilter } from './depthwiseConv2dNativeBackpropFilter.js';
 import { registerDepthwiseConv2dNativeBackpropInput } from './depthwiseConv2dNativeBackpropInput.js';
+import { registerDilatedDepthwise } from './dilatedDepthwise.js';
 import { registerGatherV2 } from './gatherV2.js';
 import { registerMaxPool } from './maxPool.js';
 import { registerMaxPoolGrad } from './maxPoolGrad.js';
@@ -28,8 +29,9 @@ const KERNELS = [
   registerMultinomial,
   registerScatterNd,
   registerSign,
-  // This wraps what is there by now.
+  // These wrap what is there by now.
   registerChannelsFirst,
+  registerDilatedDepthwise,
 ];
 
 let registered = false;

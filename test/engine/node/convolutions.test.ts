@@ -51,6 +51,33 @@ describe.skipIf(absent)(`convolutions and pools on node are those on cpu ${INSTA
     );
   });
 
+  it('depthwiseConv2d with holes in the filter, fused or not (property)', () => {
+    fc.assert(
+      fc.property(convolution, pair(1, 3), ({ batch, size, channels: [from, multiplier], filter, pad }, holes) => {
+        const margin = typeof pad === 'number' ? 'same' : pad;
+        fc.pre(margin === 'same' || size.every((length, i) => length > (filter[i]! - 1) * holes[i]!));
+        const inputs = [{ shape: [batch, ...size, from] }, { shape: [...filter, from, multiplier] }];
+        expectValueAsOnCpu(
+          (x: tf.Tensor4D, w: tf.Tensor4D) => tf.depthwiseConv2d(x, w, 1, margin, 'NHWC', holes),
+          inputs,
+        );
+        expectValueAsOnCpu(
+          (x: tf.Tensor4D, filter: tf.Tensor4D, bias: tf.Tensor1D) =>
+            tf.fused.depthwiseConv2d({
+              x,
+              filter,
+              strides: 1,
+              pad: margin,
+              dilations: holes,
+              bias,
+              activation: 'relu',
+            }),
+          [...inputs, { shape: [from * multiplier] }],
+        );
+      }),
+    );
+  });
+
   it('conv2dTranspose (property)', () => {
     fc.assert(
       fc.property(convolution, ({ batch, size, channels: [from, to], filter, strides, pad }) => {

@@ -77,17 +77,17 @@ describe.skipIf(absent)(`kernels of node ${INSTALLED}`, () => {
       );
   });
 
-  it('the gradient to a filter of one pixel strides over nothing', () => {
+  it.each([
+    ['Conv2DBackpropFilter', (x: tf.Tensor4D, w: tf.Tensor4D) => tf.conv2d(x, w, [2, 3], 'same'), 4],
+    ['DepthwiseConv2dNativeBackpropFilter', (x: tf.Tensor4D, w: tf.Tensor4D) => tf.depthwiseConv2d(x, w, 2, 'same'), 1],
+  ] as const)('the gradient to a filter of one pixel strides over nothing: %s', (kernel, convolve, to) => {
     const execute = vi.spyOn(
       tf.backend() as unknown as { executeSingleOutput: (...call: never[]) => unknown },
       'executeSingleOutput',
     );
-    expectAsOnCpu(
-      (x: tf.Tensor4D, w: tf.Tensor4D) => tf.conv2d(x, w, [2, 3], 'same'),
-      [{ shape: [2, 5, 7, 3] }, { shape: [1, 1, 3, 4] }],
-    );
+    expectAsOnCpu(convolve, [{ shape: [2, 5, 7, 3] }, { shape: [1, 1, 3, to] }]);
     const strides = (execute.mock.calls as unknown as [string, { name: string; value: unknown }[]][])
-      .filter(([operation]) => operation === 'Conv2DBackpropFilter')
+      .filter(([operation]) => operation === kernel)
       .map(([, attributes]) => attributes.find(({ name }) => name === 'strides')!.value);
     execute.mockRestore();
     expect(strides).toStrictEqual([[1, 1, 1, 1]]);
