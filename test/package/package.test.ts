@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import manifest from '../../package.json' with { type: 'json' };
@@ -36,7 +37,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe('the package', () => {
   it('holds the build and its papers, nothing else', () => {
     const papers = packed.filter(
-      (path) => !/^dist[/]((operators|src)[/].+[.](js|d[.]ts)|chunks[/].+[.]js)$/.test(path),
+      (path) => !/^dist[/]((operators|src)[/].+[.](js|d[.]ts)|chunks[/](.+[.]js|rxjs[.]cjs))$/.test(path),
     );
 
     const page = ['dist/src/dashboard/page/index.html', 'dist/src/dashboard/page/page.css'];
@@ -63,6 +64,27 @@ describe('the package', () => {
     `);
 
     expect(named.trim().split('\n')).toStrictEqual(operators.filter((name) => name !== 'index'));
+  });
+
+  it.each(['node', 'browser'] as const)('shares rxjs with its user, in a bundle for %s too', async (platform) => {
+    const contents = `
+      import { Observable, timer } from 'rxjs';
+      import { ema } from 'gradstream/operators';
+      console.log(ema('loss', { alpha: 1 })(timer(1)) instanceof Observable);
+    `;
+    const { metafile, outputFiles } = await build({
+      stdin: { contents, resolveDir: folder },
+      bundle: true,
+      format: 'esm',
+      platform,
+      metafile: true,
+      write: false,
+    });
+    const files = Object.keys(metafile.inputs).flatMap((path) => /rxjs[/]dist[/](\w+)[/]/.exec(path)?.[1] ?? []);
+
+    expect(new Set(files).size).toBe(1);
+    expect(node(outputFiles[0]!.text)).toBe('true\n');
+    expect(node(contents)).toBe('true\n');
   });
 
   it('computes on the engine that comes with it', () => {
