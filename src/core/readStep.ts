@@ -26,7 +26,7 @@ export function readStep(step: GradientStep, withWeights: boolean): Observable<S
     });
     return from(read(packed)).pipe(
       map((values) => {
-        const all = new Float32Array(values); // a copy, which may be written to
+        const all = values as Float32Array; // of a tensor that nobody else has
         const end = step.gradients.size + scalars.length;
         const numbers = [...all.subarray(step.gradients.size, end)];
         return {

@@ -86,7 +86,8 @@ export function compilerFor(library: typeof tf): CompileStep {
           handed.free();
         }
       },
-      gradients: (scale) => library.tidy(() => library.mul<tf.Tensor1D>(learned.graph().run({}, [SUM])[0]!, scale)),
+      gradients: (scale) =>
+        library.tidy(() => learned.graph().run({ [SCALE]: scalar(scale) }, [SUM])[0] as tf.Tensor1D),
       setGradients: (gradients, microBatches) => {
         const losses = library.tidy(() => library.addN(microBatches.map(({ loss }) => loss)));
         library.dispose([losses, ...run(0, [gradients, losses], 'open', 1, 0)]);

@@ -2,9 +2,9 @@ import type * as tf from '@tensorflow/tfjs';
 
 import type { StepPlan } from '../../core/compiler.js';
 import type { Backend, Output } from './backend.js';
-import { addFinish, type FinishNames } from './finish.js';
+import { addFinish, SCALE, type FinishNames } from './finish.js';
 import { addFlatten } from './flat.js';
-import { FLOAT, type Graph } from './graph.js';
+import { addFloat, FLOAT, type Graph } from './graph.js';
 import { addProgram, addProgramInputs, LOSSES, type Program, type ProgramNames } from './program.js';
 import { openSession } from './session.js';
 import { syncedVariables, type Pair, type SyncedVariables } from './syncedVariables.js';
@@ -33,7 +33,7 @@ export interface StepGraph {
   close(): void;
 }
 
-/** The fetch of the window's sum as one vector. */
+/** The fetch of the window's sum as one vector, times what {@link SCALE} is fed. */
 export const SUM = 'vector';
 
 /** The variables that sum up the gradients of a window. */
@@ -62,8 +62,8 @@ export function openStep(
   const variables = [...weights, ...others].map(({ inGraph }) => inGraph);
   const names = programs.map((program, i) => addProgram(graph, `pass${i}/`, program, variables, sums, plan.recovers));
   const reads = sums.map(({ name }) => `read/${name}`);
-  addFlatten(graph, SUM, reads);
   const finish = addFinish(graph, addGrouped(graph, 'finish/sums', groups, reads), plan, update.add);
+  addFloat(graph, SUM, 'Mul', [addFlatten(graph, 'joined', reads), SCALE]);
 
   const session = openSession(backend, graph);
   const free = (outputs: readonly Output[]): void => outputs.forEach(({ id }) => backend.binding.deleteTensor(id));

@@ -9,6 +9,7 @@ import { improve } from '../../../src/engine/compile/improve.js';
 import { pairsOf } from '../../../src/engine/compile/pairs.js';
 import type { Program } from '../../../src/engine/compile/program.js';
 import { recordProgram } from '../../../src/engine/compile/recordProgram.js';
+import { SCALE } from '../../../src/engine/compile/finish.js';
 import { openStep, SUM } from '../../../src/engine/compile/stepGraph.js';
 import { updateOf } from '../../../src/engine/compile/updateOf.js';
 import { weightGroups } from '../../../src/engine/compile/weightGroups.js';
@@ -82,7 +83,7 @@ function ofPlan(plan: StepPlan, fed: ReturnType<typeof feed>): Improved {
   );
   const { feeds, fetches } = graph.programs[0]!;
   const [value] = graph.run(Object.fromEntries(feeds.map((name, i) => [name, fed.tensors[i]!])), fetches.open);
-  const sums = graph.run({}, [SUM])[0]!.dataSync();
+  const sums = graph.run({ [SCALE]: tf.scalar(1) }, [SUM])[0]!.dataSync();
   graph.close();
 
   let begin = 0;
