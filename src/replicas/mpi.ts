@@ -16,8 +16,9 @@ export interface MpiOptions {
   readonly worldSize?: number;
 }
 
-/** More than this is exchanged in a thread of its own. */
+/** More than this is gathered, or summed up, in a thread of its own: MPI is quicker there, but a thread that waits in MPI takes a core from what computes. */
 const SMALL_BYTES = 1 << 12;
+const SMALL_SUM_BYTES = 1 << 22;
 const START_MS = 60_000;
 /** How often others are listened to while a thread is in MPI; it says itself when it is done, and would have to share MPI's lock. */
 const LISTEN_MS = 10;
@@ -70,10 +71,7 @@ export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Prom
   const gather = async (bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array[]> => {
     const all = new Uint8Array(bytes.length * worldSize);
     if (bytes.length > SMALL_BYTES) await inThread(() => calls.gather(bytes, all), timeoutMs);
-    else {
-      begin(timeoutMs);
-      await until(calls.gatherSoon(bytes, all), timeoutMs);
-    }
+    else await asked(() => calls.gatherSoon(bytes, all), timeoutMs);
     return inParts(all);
   };
   const exchange = async (bytes: Uint8Array, timeoutMs: number): Promise<Uint8Array[]> => {
@@ -85,6 +83,10 @@ export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Prom
     Array.from({ length: worldSize }, (_, i) =>
       all.subarray((i * all.length) / worldSize, ((i + 1) * all.length) / worldSize),
     );
+  const asked = async (start: () => () => boolean, timeoutMs: number): Promise<void> => {
+    begin(timeoutMs);
+    await until(start(), timeoutMs);
+  };
   const inThread = async (call: () => Promise<void>, timeoutMs: number): Promise<void> => {
     begin(timeoutMs);
     let isDone = false;
@@ -105,7 +107,8 @@ export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Prom
     exchange,
     sum: (buffer, share, timeoutMs) => {
       if (share !== 1) calls.scale(buffer, share);
-      return inThread(() => calls.sum(buffer), timeoutMs);
+      if (buffer.byteLength > SMALL_SUM_BYTES) return inThread(() => calls.sum(buffer), timeoutMs);
+      return asked(() => calls.sumSoon(buffer), timeoutMs);
     },
     broadcast: (bytes, root, timeoutMs) => inThread(() => calls.broadcast(bytes, root), timeoutMs),
     close: async (timeoutMs) => {

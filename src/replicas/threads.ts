@@ -91,18 +91,16 @@ export function threads(world: SharedWorld, rank: number): Collective {
       return all;
     },
     sum: async (buffer, share, timeoutMs) => {
-      if (share !== 1) for (let i = 0; i < buffer.length; i += 1) buffer[i]! *= share;
+      if (share !== 1) scale(buffer, share);
       const kind = buffer.constructor as new (memory: ArrayBufferLike, from: number, length: number) => Averaged;
       for (const [from, part] of chunks(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength))) {
         const length = part.length / buffer.BYTES_PER_ELEMENT;
+        const first = from / buffer.BYTES_PER_ELEMENT;
+        const total = buffer.subarray(first, first + length);
         await show(part, timeoutMs, () => {
-          const terms = places.map(({ byteOffset }) => new kind(data, byteOffset, length));
-          const first = from / buffer.BYTES_PER_ELEMENT;
-          for (let i = 0; i < length; i += 1) {
-            let total = 0;
-            for (const term of terms) total += term[i]!;
-            buffer[first + i] = total;
-          }
+          const [start, ...others] = places.map(({ byteOffset }) => new kind(data, byteOffset, length));
+          total.set(start!);
+          for (const term of others) add(total, term);
         });
       }
     },
@@ -117,6 +115,14 @@ export function threads(world: SharedWorld, rank: number): Collective {
     close: (timeoutMs) => (Atomics.load(words, 1) > 0 ? Promise.resolve() : meet(timeoutMs)),
     abort: () => markFailed(world, rank),
   });
+}
+
+function scale(numbers: Averaged, factor: number): void {
+  for (let i = 0; i < numbers.length; i += 1) numbers[i]! *= factor;
+}
+
+function add(total: Averaged, term: Averaged): void {
+  for (let i = 0; i < total.length; i += 1) total[i]! += term[i]!;
 }
 
 function failure(ranks: readonly number[], timeoutMs?: number): CollectiveError {

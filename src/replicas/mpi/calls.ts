@@ -13,13 +13,14 @@ export interface Mpi {
   finalize(): void;
   /** Kills every process of the job, this one too. */
   abort(code: number): void;
-  /** Begins to gather; the function says whether it is done, and is to be asked until it is. */
+  /** Begins to gather; the function says whether it is done, and is to be asked until it is: that is when MPI works on it. */
   gatherSoon(bytes: Uint8Array, all: Uint8Array): () => boolean;
   gather(bytes: Uint8Array, all: Uint8Array): Promise<void>;
   /** The i-th part of `bytes` goes to rank i; `parts` becomes those that come. */
   exchange(bytes: Uint8Array, parts: Uint8Array): Promise<void>;
   /** Multiplies a buffer in place. */
   scale(buffer: Averaged, factor: number): void;
+  sumSoon(buffer: Averaged): () => boolean;
   sum(buffer: Averaged): Promise<void>;
   broadcast(bytes: Uint8Array, root: number): Promise<void>;
   /** Sends a number to a rank, which need not wait for it. */
@@ -51,6 +52,10 @@ export function mpiCalls(library: LibraryHandle): Mpi {
     'MPI_Allreduce',
     'intptr_t inPlace, void *buffer, int n, HANDLE type, HANDLE sum, HANDLE comm',
   );
+  const iallreduce = bind(
+    'MPI_Iallreduce',
+    'intptr_t inPlace, void *buffer, int n, HANDLE type, HANDLE sum, HANDLE comm, void *request',
+  );
   const reduceLocal = bind('MPI_Reduce_local', 'const void *factors, void *buffer, int n, HANDLE type, HANDLE product');
   const bcast = bind('MPI_Bcast', 'void *bytes, int n, HANDLE type, int root, HANDLE comm');
   const isend = bind('MPI_Isend', 'const void *bytes, int n, HANDLE type, int to, int tag, HANDLE comm, void *request');
@@ -62,10 +67,16 @@ export function mpiCalls(library: LibraryHandle): Mpi {
   const tag = 1;
   const status = Buffer.alloc(64); // larger than that of any ABI
   const sent: unknown[] = []; // must live until it has arrived, which nobody waits for
-  const isDone = (request: Buffer): boolean => {
-    const flag = [0];
-    test.sync(request, flag, status);
-    return flag[0] !== 0;
+  /** Begins what is given a request; MPI knows the addresses of it and of `buffers` only, so they must live until it is done. */
+  const soon = (begin: (request: Buffer) => void, ...buffers: unknown[]): (() => boolean) => {
+    const request = Buffer.alloc(8);
+    begin(request);
+    const alive = [request, ...buffers] as const;
+    return () => {
+      const flag = [0];
+      test.sync(alive[0], flag, status);
+      return flag[0] !== 0;
+    };
   };
 
   return {
@@ -77,12 +88,12 @@ export function mpiCalls(library: LibraryHandle): Mpi {
     size: () => number(size, world),
     finalize: () => finalize.sync(),
     abort: (code) => abort.sync(world, code),
-    gatherSoon: (bytes, all) => {
-      const request = Buffer.alloc(8);
-      iallgather.sync(bytes, bytes.length, byte, all, bytes.length, byte, world, request);
-      const alive = [bytes, all, request] as const; // MPI knows their addresses only
-      return () => isDone(alive[2]);
-    },
+    gatherSoon: (bytes, all) =>
+      soon(
+        (request) => iallgather.sync(bytes, bytes.length, byte, all, bytes.length, byte, world, request),
+        bytes,
+        all,
+      ),
     gather: (bytes, all) => allgather.async(bytes, bytes.length, byte, all, bytes.length, byte, world),
     exchange: (bytes, parts) => {
       const each = bytes.length / number(size, world);
@@ -96,6 +107,11 @@ export function mpiCalls(library: LibraryHandle): Mpi {
         reduceLocal.sync(factors, part, part.length, typeOf(buffer), abi.product);
       }
     },
+    sumSoon: (buffer) =>
+      soon(
+        (request) => iallreduce.sync(abi.inPlace, buffer, buffer.length, typeOf(buffer), abi.sum, world, request),
+        buffer,
+      ),
     sum: (buffer) => allreduce.async(abi.inPlace, buffer, buffer.length, typeOf(buffer), abi.sum, world),
     broadcast: (bytes, root) => bcast.async(bytes, bytes.length, byte, root, world),
     tell: (to, value) => {

@@ -5,7 +5,7 @@ import { nextTurn } from '../../core/nextTurn.js';
 import type { Mpi } from './calls.js';
 
 /** For how long a wait asks again at once, which answers sooner; from then on it asks every millisecond, which leaves the processor to others. */
-const SPIN_MS = 2;
+const SPIN_MS = 10;
 /** How long those who give up together wait for each other's word. */
 const WORD_MS = 1000;
 
