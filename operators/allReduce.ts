@@ -58,7 +58,8 @@ export interface AllReduceOptions {
  * Everything is weighted as in a window: Σ(weight·gradient) / Σ weight, and the i-th micro-batches of all replicas become one. A replica whose epoch has
  * no further window takes part without weight until all are there, so that weights and epochs stay together. If one stops, or is unsubscribed, the
  * others end after the same step, without the window that they have begun; `until` ends all between two windows. If one fails, all do. Models, metrics,
- * versions, sizes of windows and, every `checkEvery` steps, weights are compared.
+ * versions, sizes of windows and, every `checkEvery` steps, weights are compared. Replicas that are to go on from one checkpoint need equally many batches
+ * each, as `shardBatches` gives them: the checkpoint says of one replica only how far it has read.
  * Place it between `accumulate` and clipping. The source waits meanwhile.
  *
  * With `compress` half as much is sent: gradients go with 2 bytes a number, and are summed with 4. What rounding takes from them is kept on each replica

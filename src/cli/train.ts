@@ -92,7 +92,7 @@ async function trainIn(
     // A former run is not touched before all is there that takes its place.
     const runFolder = isFirst ? await openRunFolder(runPath, former, told) : undefined;
     const saved = runFolder && (await latest(runFolder.store, { orPrevious: true }));
-    const from = await beginTogether(collective, { model, told, from: saved });
+    const from = await beginTogether(collective, { model, told, from: saved, timeoutMs: plan.timeoutMs });
     const shown = flags.fastDevRun ? 'nowhere, a trial run' : shownPath(runPath);
     const who = collective.worldSize > 1 ? `${await processesOf(collective)} ` : '';
     if (isFirst) say(`${shown}  ${who}on ${name}: ${about}${from ? `  from step ${from.globalStep} on` : ''}`);

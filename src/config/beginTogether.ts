@@ -13,6 +13,8 @@ export interface Beginning {
   readonly told: unknown;
   /** The checkpoint that rank 0 has found. */
   readonly from: Checkpoint | undefined;
+  /** How long to wait for the others; at least two minutes for engine and model. */
+  readonly timeoutMs: number | undefined;
 }
 
 /** How long one rank may take longer than another to be there, with its engine and its model. */
@@ -21,12 +23,15 @@ const START_MS = 120_000;
 /** Has all ranks begin with the weights of rank 0, and gives what it goes on from. */
 export async function beginTogether(
   collective: Collective,
-  { model, told, from }: Beginning,
+  { model, told, from, timeoutMs }: Beginning,
 ): Promise<Checkpoint | undefined> {
   // A window that replicas have half filled is lost with their processes; one of a run alone is begun again alike.
   const begun = from && atWindow(from);
   if (collective.worldSize === 1) return begun;
-  await assertSame(collective, 'config', told as Readonly<Record<string, unknown>>, { timeoutMs: START_MS });
-  await broadcastWeights(collective, model);
-  return broadcastCheckpoint(collective, begun);
+  await assertSame(collective, 'config', told as Readonly<Record<string, unknown>>, {
+    timeoutMs: Math.max(START_MS, timeoutMs ?? 0),
+  });
+  const options = timeoutMs === undefined ? {} : { timeoutMs };
+  await broadcastWeights(collective, model, options);
+  return broadcastCheckpoint(collective, begun, options);
 }

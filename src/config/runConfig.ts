@@ -60,7 +60,7 @@ export interface RunConfig {
   readonly checkpoint?: Pick<CheckpointOptions, 'keep' | 'best'> & { readonly every?: Every };
   /** Steps from one that is recorded to the next; 1 unless given. */
   readonly logEvery?: number;
-  /** With replicas: milliseconds that each waits for the others at a step, before all fail; 10 minutes unless given. */
+  /** With replicas: milliseconds that each waits for the others at a step, before all fail; 10 minutes unless given. At the start, with engine and model, 2 minutes at least. */
   readonly timeoutMs?: number;
   /** What computes; the best that works, unless given. */
   readonly engine?: EngineName | 'auto';

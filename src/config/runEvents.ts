@@ -75,7 +75,7 @@ function alone({ seed }: Plan, { batches, stop$ }: RunParts): Feed {
 /** Replicas end together, between two steps: what is saved then is all of the run. */
 function together({ seed = 0, timeoutMs }: Plan, { batches, stop$, collective }: RunParts): Feed {
   return {
-    batches: sharedBatches(collective, batches),
+    batches: sharedBatches(collective, batches, defined({ timeoutMs })),
     seed: seed + collective.rank,
     reduce: pipe(allReduce(collective, { ...defined({ timeoutMs }), until: stop$ }), byClockOfFirst(collective)),
   };

@@ -1,6 +1,6 @@
 import { firstValueFrom, from } from 'rxjs';
 
-import type { Collective } from '../core/collective.js';
+import type { Collective, CollectiveOptions } from '../core/collective.js';
 import { allVariablesOf, type Model } from '../core/model.js';
 import { tensors } from '../core/tensors.js';
 
@@ -19,13 +19,17 @@ import { tensors } from '../core/tensors.js';
  * await broadcastWeights(collective, model);
  * ```
  */
-export async function broadcastWeights(collective: Collective, model: Model): Promise<void> {
+export async function broadcastWeights(
+  collective: Collective,
+  model: Model,
+  options: CollectiveOptions = {},
+): Promise<void> {
   for (const variable of allVariablesOf(model)) {
     const { dtype, shape } = variable;
     const values = await firstValueFrom(from(tensors().read(variable)));
     const kind = dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint8Array;
     const data = kind.from(values); // a copy, which may be written to
-    await collective.broadcast(data);
+    await collective.broadcast(data, 0, options);
     if (collective.rank !== 0) tensors().tidy(() => variable.assign(tensors().tensor(data, shape, dtype)));
   }
 }

@@ -29,7 +29,7 @@ export default {
       for (let i = 0; i < 23; i++) {
         await new Promise((resolve) => setTimeout(resolve, Number(STEP_MS)));
         if (is('throws') && i === 7) throw new Error('out of luck');
-        if (is('hangs') && i === 7) await new Promise(() => setInterval(() => undefined, 1000));
+        if ((is('hangs') && i === 7) || is('hangs at once')) await new Promise(() => setInterval(() => undefined, 1000));
         const xs = Array.from({ length: i === 22 ? 1 : 8 }, (_, j) => Math.sin(8 * i + j + epoch));
         yield { xs: column(xs), ys: is('other data') ? { ...column(xs), data: new Int32Array(xs.length) } : column(xs.map((x) => x / 2)) };
       }
@@ -169,7 +169,9 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
       const [thrown, hung] = await Promise.all([fails('throws'), fails('hangs', '--set', 'timeoutMs=1500')]);
       expect(thrown!.stderr).toMatch(/rank 1 of 2: .*out of luck/);
       expect(hung!.stderr).toMatch(/rank 0 of 2: (mpi|threads): rank 1 must arrive within 1500 ms/);
-      expect([thrown!.code, hung!.code]).toStrictEqual([1, 1]);
+      const never = await fails('hangs at once', '--set', 'timeoutMs=1500');
+      expect(never.stderr).toMatch(/rank 0 of 2: .*(mpi|threads): rank 1 must arrive within 1500 ms/);
+      expect([thrown!.code, hung!.code, never.code]).toStrictEqual([1, 1, 1]);
     });
 
     it.skipIf(by === 'mpi' && !isCi)('ends all and names the one that was told something else', async () => {
