@@ -32,7 +32,8 @@ const LISTEN_MS = 10;
  *
  * Works with Open MPI 4 and 5, MPICH (and Intel MPI), and every library with the standard's own ABI, through koffi, which must be installed. Calls leave the
  * event loop free. A process that ends without `close`, or whose `abort` is called, ends the whole job; so no rank waits for one that is gone.
- * Once in a process; not in worker threads.
+ * Once in a process; not in worker threads. Start Node with `--initial-heap-size=256`, as `gradstream launch` does, where gradients are reduced often: what is
+ * read of them is garbage, for which V8 would mark a small heap every few steps.
  *
  * @example
  * ```ts

@@ -70,7 +70,7 @@ describe.skipIf(noSlurm)(`a real Slurm with examples/cluster/train.slurm${noSlur
     expectAsOne(said(log(job)), one, 2);
   });
 
-  it('saves when its time is up, queues itself again, and goes on from there', async () => {
+  it('saves on both when its time is up, queues itself again, and goes on from there', async () => {
     const main = await bundled(new URL('../../src/cli/main.ts', import.meta.url));
     const { home, submit, log } = project('long', `${process.execPath} ${main} "$@"`);
     writeFileSync(join(home, 'slow.mjs'), SLOW);
@@ -78,9 +78,9 @@ describe.skipIf(noSlurm)(`a real Slurm with examples/cluster/train.slurm${noSlur
       const events = join(home, 'runs/slow/events.jsonl');
       const lines = existsSync(events) ? readFileSync(events, 'utf8').trim().split('\n').filter(Boolean) : [];
       const all = lines.map((line) => JSON.parse(line) as TrainingEvent);
-      return all.flatMap(({ type, globalStep }) => (type === 'step' ? [globalStep] : []));
+      return all.filter((event) => event.type === 'step');
     };
-    const job = submit('slow.mjs', '--nodes=1', '--ntasks-per-node=1', '--cpus-per-task=1');
+    const job = submit('slow.mjs', '--nodes=1', '--ntasks-per-node=2', '--cpus-per-task=1');
     await vi.waitFor(() => expect(steps().length, log(job)).toBeGreaterThan(5), { timeout: 60_000 });
     slurm.command('scancel', ['--batch', '--signal=USR1', job]); // what --signal=B:USR1@120 does
     await slurm.reaches(job, ['PENDING']);
@@ -89,6 +89,7 @@ describe.skipIf(noSlurm)(`a real Slurm with examples/cluster/train.slurm${noSlur
     const state = await slurm.reaches(job, ['COMPLETED', 'FAILED']);
     expect(state, log(job)).toBe('COMPLETED');
     expect(log(job)).toMatch(new RegExp(`time is up.*from step ${before} on`, 's'));
-    expect(steps()).toStrictEqual(Array.from({ length: STEPS }, (_, i) => i + 1));
+    expect(steps().map(({ globalStep }) => globalStep)).toStrictEqual(Array.from({ length: STEPS }, (_, i) => i + 1));
+    expect(new Set(steps().map(({ worldSize }) => worldSize))).toStrictEqual(new Set([2]));
   });
 });
