@@ -30,7 +30,7 @@ import { history, type History } from '../../src/sinks/history.js';
 import { stepEvent, validationEvent } from '../../src/testing/steps.js';
 import { eventLine } from '../../src/trainer/eventLine.js';
 import { train } from '../../src/trainer/train.js';
-import { isCi } from '../support/inCi.js';
+import { isCi, onlyInCi } from '../support/inCi.js';
 import { batchesOf, line, squaredError } from '../support/line.js';
 import { launchChromium, missing } from './chromium.js';
 
@@ -261,7 +261,7 @@ describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 60_00
     await over;
   });
 
-  it('gives after the fact what ema and logEvery would have given', async () => {
+  it.skipIf(onlyInCi)(`gives after the fact what ema and logEvery would have given${onlyInCi}`, async () => {
     const events = recorded(60);
     const { url } = await shownBoard(events);
     const { page } = await openPage(url);
@@ -283,40 +283,43 @@ describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 60_00
     await expect.poll(() => numbersOf(page), { timeout: 5000 }).toMatchObject(wanted);
   });
 
-  it('zooms by dragging, by buttons and by keys, and asks for what is seen in full', async () => {
-    const { url } = await shownBoard(recorded(20_000));
-    const { page } = await openPage(url);
-    const range = page.locator('#range');
-    const plot = page.locator('.u-over').first();
-    await expect.poll(() => page.locator('#tiles dd').first().textContent()).toBe(readable(20_000));
-    await plot.waitFor();
+  it.skipIf(onlyInCi)(
+    `zooms by dragging, by buttons and by keys, and asks for what is seen in full${onlyInCi}`,
+    async () => {
+      const { url } = await shownBoard(recorded(20_000));
+      const { page } = await openPage(url);
+      const range = page.locator('#range');
+      const plot = page.locator('.u-over').first();
+      await expect.poll(() => page.locator('#tiles dd').first().textContent()).toBe(readable(20_000));
+      await plot.waitFor();
 
-    const box = (await plot.boundingBox())!;
-    await page.mouse.move(box.x + box.width * 0.5, box.y + 50);
-    await page.mouse.down();
-    await page.mouse.move(box.x + box.width * 0.51, box.y + 60, { steps: 8 });
-    await page.mouse.up();
-    await expect.poll(() => range.textContent()).toMatch(/^steps (99|100)\d\d–10[123]\d\d$/);
-    const bounds = async (): Promise<number[]> => (await range.textContent())!.match(/\d+/g)!.map(Number);
-    const [low, high] = await bounds();
-    await expect.poll(async () => Number((await numbersOf(page))['step']!.at(-1))).toBeLessThanOrEqual(high! + 3);
-    expect(Number((await numbersOf(page))['step']![0])).toBeGreaterThanOrEqual(low! - 3);
+      const box = (await plot.boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.5, box.y + 50);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.51, box.y + 60, { steps: 8 });
+      await page.mouse.up();
+      await expect.poll(() => range.textContent()).toMatch(/^steps (99|100)\d\d–10[123]\d\d$/);
+      const bounds = async (): Promise<number[]> => (await range.textContent())!.match(/\d+/g)!.map(Number);
+      const [low, high] = await bounds();
+      await expect.poll(async () => Number((await numbersOf(page))['step']!.at(-1))).toBeLessThanOrEqual(high! + 3);
+      expect(Number((await numbersOf(page))['step']![0])).toBeGreaterThanOrEqual(low! - 3);
 
-    await page.getByRole('button', { name: 'Zoom out' }).click();
-    const [wider] = await bounds();
-    expect(wider).toBeLessThan(low!);
-    await page.getByRole('button', { name: 'Later' }).click();
-    expect((await bounds())[0]).toBeGreaterThan(wider!);
-    await page.getByRole('img', { name: /^Loss/ }).focus();
-    await page.keyboard.press('+');
-    const [from, to] = await bounds();
-    expect(to! - from!).toBeLessThan(high! - low! + 20);
-    await page.keyboard.press('Home');
-    expect(await range.textContent()).toBe('all steps');
-    expect(await page.getByRole('button', { name: 'Whole run' }).isDisabled()).toBe(true);
-  });
+      await page.getByRole('button', { name: 'Zoom out' }).click();
+      const [wider] = await bounds();
+      expect(wider).toBeLessThan(low!);
+      await page.getByRole('button', { name: 'Later' }).click();
+      expect((await bounds())[0]).toBeGreaterThan(wider!);
+      await page.getByRole('img', { name: /^Loss/ }).focus();
+      await page.keyboard.press('+');
+      const [from, to] = await bounds();
+      expect(to! - from!).toBeLessThan(high! - low! + 20);
+      await page.keyboard.press('Home');
+      expect(await range.textContent()).toBe('all steps');
+      expect(await page.getByRole('button', { name: 'Whole run' }).isDisabled()).toBe(true);
+    },
+  );
 
-  it('compares runs that are recorded, and follows them as they grow', async () => {
+  it.skipIf(onlyInCi)(`compares runs that are recorded, and follows them as they grow${onlyInCi}`, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'gradstream-board-'));
     closers.push(() => rmSync(folder, { recursive: true }));
     const write = (name: string, events: readonly TrainingEvent[]): void => {
@@ -423,7 +426,7 @@ describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 60_00
     },
   );
 
-  it('is used without a mouse', async () => {
+  it.skipIf(onlyInCi)(`is used without a mouse${onlyInCi}`, async () => {
     const board = openBoard({ learningRate: 0.01 });
     const { over, events } = startRun(board);
     const { page } = await openPage(await board.url);

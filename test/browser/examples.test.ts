@@ -118,7 +118,7 @@ describe.skipIf(missing)(`examples in a browser${missing}`, () => {
     expect(asked).toBeGreaterThanOrEqual(4);
   }, 60_000);
 
-  it('a worker: trains beside the page, which draws and stays responsive', async () => {
+  it.skipIf(onlyInCi)(`a worker: trains beside the page, which draws and stays responsive${onlyInCi}`, async () => {
     const page = await open('worker', ['main.ts', 'worker.ts']);
     await page.waitForFunction("/^step/.test(document.getElementById('says').textContent)");
     const seconds = await processorTime(page);

@@ -2,6 +2,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import { itKeepsTheStoreContract } from '../checkpoint/storeContract.js';
+import { isCi } from '../support/inCi.js';
 import { launchChromium, missing } from './chromium.js';
 import { bundler, serve, type Bundler, type Site } from './site.js';
 
@@ -32,7 +33,7 @@ describe.skipIf(missing)(`checkpoints in a browser${missing}`, () => {
     app.remove();
   });
 
-  describe.each(['indexedDbStore', 'opfsStore'])('%s', (kind) => {
+  describe.each(isCi ? ['indexedDbStore', 'opfsStore'] : ['opfsStore'])('%s', (kind) => {
     const label = kind === 'opfsStore' ? 'opfsStore runs/' : 'indexedDbStore ';
 
     itKeepsTheStoreContract((name) => call('runCase', kind, name, `place${++places}`));

@@ -8,6 +8,7 @@ import { s3Store } from '../../src/checkpoint/s3Store.js';
 import type { Files } from '../../src/checkpoint/store.js';
 import { StoreError } from '../../src/checkpoint/storeError.js';
 import { ArgumentError } from '../../src/core/errors.js';
+import { onlyInCi } from '../support/inCi.js';
 import { expectToGoOnFrom } from './goesOn.js';
 import { missing, startS3, type S3Server } from './s3Server.js';
 import type { Place } from './storeCases.js';
@@ -87,7 +88,7 @@ describe.skipIf(missing)(`s3Store on a server${missing}`, () => {
     await expect(store.list()).rejects.toThrow(StoreError);
   });
 
-  describe('while the server is away', () => {
+  describe.skipIf(onlyInCi)(`while the server is away${onlyInCi}`, () => {
     it('rejects, and has everything that was saved before when it is back', async () => {
       const { open } = await place();
       const store = open();

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { TrainingEvent } from '../../src/core/events.js';
 import { bundled } from '../support/bundled.js';
+import { onlyInCi } from '../support/inCi.js';
 import { expectAsOne, program, said, trainOne, type Said } from './asOne.js';
-import { noSlurm, startSlurm, type Slurm } from './slurm.js';
+import { startSlurm, type Slurm } from './slurm.js';
 
 const STEPS = 100;
 /** A run of some seconds. */
@@ -34,7 +35,7 @@ export default {
 };`;
 const script = fileURLToPath(new URL('../../examples/cluster/train.slurm', import.meta.url));
 
-describe.skipIf(noSlurm)(`a real Slurm with examples/cluster/train.slurm${noSlurm}`, { timeout: 240_000 }, () => {
+describe.skipIf(onlyInCi)(`a real Slurm with examples/cluster/train.slurm${onlyInCi}`, { timeout: 240_000 }, () => {
   let one!: Said;
   let slurm!: Slurm;
   const folder = mkdtempSync(join(tmpdir(), 'gs-project-'));

@@ -5,18 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const DAEMONS = ['munged', 'slurmctld', 'slurmd'] as const;
-
-/** Why there can be no Slurm; empty if there can, and in CI. */
-export const noSlurm =
-  process.env['CI'] === 'true' || (DAEMONS.every(isHere) && process.getuid?.() === 0)
-    ? ''
-    : ' (skipped: it takes root, and apt-get install -y slurmctld slurmd slurm-client munge)';
-
-function isHere(command: string): boolean {
-  return spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
-}
-
 /** A Slurm of one machine, which this test has for itself. */
 export interface Slurm {
   /** Runs one of its commands, and gives what it prints. */
@@ -48,7 +36,7 @@ export async function startSlurm(): Promise<Slurm> {
   writeFileSync(conf, configuration(folder, socket));
   // What PMIx keeps under the job's number; what an earlier Slurm's job has left in /tmp would be in the way.
   writeFileSync(join(folder, 'mpi.conf'), `PMIxCliTmpDirBase=${folder}\n`);
-  const start = (name: (typeof DAEMONS)[number], args: readonly string[]): void =>
+  const start = (name: 'munged' | 'slurmctld' | 'slurmd', args: readonly string[]): void =>
     void children.push(spawn(name, args, { env, stdio: 'ignore' }));
   const command: Slurm['command'] = (name, args, cwd = folder) =>
     execFileSync(name, args, { env, cwd, encoding: 'utf8', stdio: 'pipe', timeout: 20_000 });

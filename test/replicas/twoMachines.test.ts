@@ -1,24 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { onlyInCi } from '../support/inCi.js';
 import { expectAsOne, program, said, trainOne, type Said } from './asOne.js';
 import { mpis } from './installedMpi.js';
 import { twoMachines, type TwoMachines } from './twoMachines.js';
 
 const openMpis = mpis.filter(([name]) => name !== 'mpich');
-const missing = process.env['CI'] === 'true' ? '' : why();
 
-/** Why there cannot be two machines; empty if there can. */
-function why(): string {
-  if (openMpis.length === 0) return ' (skipped: no Open MPI; apt-get install -y openmpi-bin libopenmpi3 gets one)';
-  try {
-    twoMachines().remove();
-    return '';
-  } catch {
-    return ' (skipped: network namespaces cannot be made; it takes root, and apt-get install -y iproute2)';
-  }
-}
-
-describe.skipIf(missing)(`replicas on two machines${missing}`, { timeout: 60_000 }, () => {
+describe.skipIf(onlyInCi)(`replicas on two machines${onlyInCi}`, { timeout: 60_000 }, () => {
   let one!: Said;
   let machines!: TwoMachines;
   beforeAll(async () => {

@@ -14,8 +14,8 @@ const soaked = (...words: string[]): Promise<{ code: unknown; stdout: string }> 
   });
 
 // The short form of `npm run soak`.
-it.concurrent(
-  'hundreds of steps with checkpoints, validations, averages and sinks keep nothing',
+it.skipIf(onlyInCi).concurrent(
+  `hundreds of steps with checkpoints, validations, averages and sinks keep nothing${onlyInCi}`,
   async ({ expect }) => {
     expect(await soaked('540', 'wasm')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^flat {2}wasm/m) });
   },

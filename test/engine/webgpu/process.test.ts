@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 
 import { bundled } from '../../support/bundled.js';
-import { missing } from './driver.js';
+import { onlyInCi } from '../../support/inCi.js';
+import { missing as noDriver } from './driver.js';
 
+const missing = noDriver || onlyInCi;
 const program = missing ? '' : await bundled(new URL('program.ts', import.meta.url));
 
 /** Makes a package impossible to find, as if it had not been installed. */
