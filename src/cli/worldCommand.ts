@@ -27,7 +27,7 @@ const OPEN_MPI = {
 };
 
 /** What is read of gradients is garbage after each step, and V8 would mark the heap every few steps for it, in threads that computing needs. */
-const NODE = ['--initial-heap-size=256'];
+export const NODE_FLAGS: readonly string[] = ['--initial-heap-size=256'];
 
 /** MPI where it is installed, threads elsewhere. */
 export function usualWay(env: NodeJS.ProcessEnv): By {
@@ -45,7 +45,7 @@ export function worldCommand(
   args: readonly string[],
   { env, cores }: { readonly env: NodeJS.ProcessEnv; readonly cores: number },
 ): WorldCommand {
-  const program = [...NODE, ...process.execArgv, realpathSync(process.argv[1]!)];
+  const program = [...NODE_FLAGS, ...process.execArgv, realpathSync(process.argv[1]!)];
   const own = {
     // The cores are shared out: native TensorFlow would take all of them in each rank.
     TF_NUM_INTRAOP_THREADS: String(Math.max(1, Math.floor(cores / ranks))),

@@ -5,6 +5,7 @@ import type { Checkpoint } from '../core/snapshot.js';
 import { assertSame } from '../replicas/assertSame.js';
 import { broadcastCheckpoint } from '../replicas/broadcastCheckpoint.js';
 import { broadcastWeights } from '../replicas/broadcastWeights.js';
+import { defined } from './defined.js';
 
 /** What a rank begins with. */
 export interface Beginning {
@@ -31,7 +32,7 @@ export async function beginTogether(
   await assertSame(collective, 'config', told as Readonly<Record<string, unknown>>, {
     timeoutMs: Math.max(START_MS, timeoutMs ?? 0),
   });
-  const options = timeoutMs === undefined ? {} : { timeoutMs };
+  const options = defined({ timeoutMs });
   await broadcastWeights(collective, model, options);
   return broadcastCheckpoint(collective, begun, options);
 }

@@ -18,6 +18,8 @@ import { tensors } from '../core/tensors.js';
  * const collective = await mpi();
  * await broadcastWeights(collective, model);
  * ```
+ *
+ * @param options - How long to wait for the others, and what ends the wait.
  */
 export async function broadcastWeights(
   collective: Collective,

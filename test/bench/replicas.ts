@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { NODE_FLAGS } from '../../src/cli/worldCommand.js';
 import { bundled } from '../support/bundled.js';
 import { threadsOutput } from '../support/threadsOutput.js';
 import type { Job, Round, Work } from './replicaRank.js';
@@ -13,8 +14,6 @@ import type { Job, Round, Work } from './replicaRank.js';
 const BIN = '/usr/bin';
 const FLOATS = 5 * (1 << 20); // 20 MiB
 const program = await bundled(new URL('replicaRank.ts', import.meta.url));
-/** As `gradstream launch` starts them. */
-const node = ['--initial-heap-size=256'];
 const oneThread = { TF_NUM_INTRAOP_THREADS: '1', OMP_NUM_THREADS: '1' };
 
 /** On the first k the gain is told; on all, what reducing costs. */
@@ -34,7 +33,7 @@ export async function replicasCost(rounds: number): Promise<Record<string, strin
     Object.assign(measured, part);
   };
   for (const work of PROCESSES) {
-    const said = mpirun(process.execPath, [...node, program, JSON.stringify({ ...work, rounds } satisfies Job)]);
+    const said = mpirun(process.execPath, [...NODE_FLAGS, program, JSON.stringify({ ...work, rounds } satisfies Job)]);
     add(told(`${work.kind} on node, 2 processes`, JSON.parse(said) as Round[], work.ks));
   }
   add(messages(rounds));

@@ -17,7 +17,7 @@ describe('worldCommand', () => {
   it('starts the command by the mpirun on the path, on as many ranks as there are to be', () => {
     const { file, args, env: own } = worldCommand('mpi', 3, ['train', '--json'], { env, cores: 8 });
     expect(file).toBe(mpirun);
-    expect(args.slice(0, 3)).toStrictEqual(['-n', '3', process.execPath]);
+    expect(args.slice(0, 4)).toStrictEqual(['-n', '3', process.execPath, '--initial-heap-size=256']);
     expect(args.slice(-2)).toStrictEqual(['train', '--json']);
     expect(own).toMatchObject({ GRADSTREAM_WORLD_SIZE: '3', OMPI_MCA_rmaps_base_oversubscribe: '1', PATH: env.PATH });
     expect(own).not.toHaveProperty('OMPI_MCA_mpi_yield_when_idle');

@@ -14,6 +14,20 @@ function measured<T>(compute: () => T): { value: T; left: number } {
   return { value, left: dataHeld() - held };
 }
 
+/** What TensorFlow is told of an attribute, each time that it runs an operation meanwhile. */
+function given(operation: string, attribute: string, compute: () => void): unknown[] {
+  const execute = vi.spyOn(
+    tf.backend() as unknown as { executeSingleOutput: (...call: never[]) => unknown },
+    'executeSingleOutput',
+  );
+  compute();
+  const calls = execute.mock.calls as unknown as [string, { name: string; value: unknown }[]][];
+  execute.mockRestore();
+  return calls
+    .filter(([name]) => name === operation)
+    .map(([, attributes]) => attributes.find(({ name }) => name === attribute)!.value);
+}
+
 /** A kernel's values, and that it left nothing behind. */
 function valuesOf(compute: () => tf.Tensor): unknown[] {
   const { value, left } = measured(() => [...compute().dataSync()]);
@@ -81,16 +95,20 @@ describe.skipIf(absent)(`kernels of node ${INSTALLED}`, () => {
     ['Conv2DBackpropFilter', (x: tf.Tensor4D, w: tf.Tensor4D) => tf.conv2d(x, w, [2, 3], 'same'), 4],
     ['DepthwiseConv2dNativeBackpropFilter', (x: tf.Tensor4D, w: tf.Tensor4D) => tf.depthwiseConv2d(x, w, 2, 'same'), 1],
   ] as const)('the gradient to a filter of one pixel strides over nothing: %s', (kernel, convolve, to) => {
-    const execute = vi.spyOn(
-      tf.backend() as unknown as { executeSingleOutput: (...call: never[]) => unknown },
-      'executeSingleOutput',
+    const strides = given(kernel, 'strides', () =>
+      expectAsOnCpu(convolve, [{ shape: [2, 5, 7, 3] }, { shape: [1, 1, 3, to] }]),
     );
-    expectAsOnCpu(convolve, [{ shape: [2, 5, 7, 3] }, { shape: [1, 1, 3, to] }]);
-    const strides = (execute.mock.calls as unknown as [string, { name: string; value: unknown }[]][])
-      .filter(([operation]) => operation === kernel)
-      .map(([, attributes]) => attributes.find(({ name }) => name === 'strides')!.value);
-    execute.mockRestore();
     expect(strides).toStrictEqual([[1, 1, 1, 1]]);
+  });
+
+  it('depthwise convolutions need nothing that only oneDNN has: holes in the filter, or two strides', () => {
+    const inputs = [{ shape: [2, 9, 7, 3] }, { shape: [3, 2, 3, 2] }];
+    const holed = (x: tf.Tensor4D, w: tf.Tensor4D) => tf.depthwiseConv2d(x, w, 1, 'same', 'NHWC', [2, 3]);
+    const skewed = (x: tf.Tensor4D, w: tf.Tensor4D) => tf.depthwiseConv2d(x, w, [1, 2], 'same');
+    const natively = (compute: typeof holed): unknown[] =>
+      given('DepthwiseConv2dNative', 'dilations', () => expectValueAsOnCpu(compute, inputs));
+    expect(natively(holed)).toStrictEqual([[1, 1, 1, 1]]);
+    expect(natively(skewed)).toStrictEqual([]);
   });
 
   it('a convolution without pixels is refused', () => {
