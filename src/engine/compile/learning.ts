@@ -7,18 +7,17 @@ import type { OptimizerState } from '../../core/optimizer.js';
 import { isOutOfMemory } from '../../core/outOfMemory.js';
 import { attempt } from './attempt.js';
 import type { Backend } from './backend.js';
+import { candidates, type Candidates } from './candidates.js';
 import { checkPass, checkUpdate } from './checkStep.js';
 import { feed, keyOf, type Fed } from './feed.js';
 import { gradientProgram } from './gradientProgram.js';
-import { improve } from './improve.js';
 import type { Program } from './program.js';
 import { pairsOf } from './pairs.js';
-import { recordProgram, usedBy } from './recordProgram.js';
+import { usedBy } from './recordProgram.js';
 import { openStep, type StepGraph, type Values } from './stepGraph.js';
 import type { Pair } from './syncedVariables.js';
 import { updateOf } from './updateOf.js';
 import { weightGroups } from './weightGroups.js';
-import { withXla } from './xla.js';
 
 /** Batches of so many shapes get a program; others are computed eagerly. */
 const MOST_PROGRAMS = 8;
@@ -44,15 +43,12 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
   const indices = new Map<string, number | undefined>();
   let graph: StepGraph | undefined;
 
-  const record = (fed: Fed, microStep: number) => {
+  const candidatesFor = (fed: Fed, microStep: number): Candidates => {
     const { others } = pairsOf(library, plan);
-    const recorded = recordProgram(library, plan, fed, weights, others, microStep);
-    const program = improve(recorded.program);
-    for (const pair of usedBy(program, others)) used.set(pair.inGraph.name, pair);
-    indices.set(keyOf(fed.given), programs.length);
-    const xla = plan.xla === 'auto' ? backend.isUsingGpuDevice : plan.xla;
-    programs.push(xla ? withXla(program) : program);
-    return recorded;
+    const mayHaveLanes = programs.length === 1 || programs[1]!.lanes !== undefined; // which a session has for all or none
+    const found = candidates(library, plan, fed, weights, others, microStep, mayHaveLanes);
+    for (const program of found.programs) for (const pair of usedBy(program, others)) used.set(pair.inGraph.name, pair);
+    return found;
   };
   const targets = weights.map(({ inGraph }) => inGraph);
   const groups = weightGroups(plan.optimizer, plan.weights.slots, targets);
@@ -60,24 +56,38 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
   let initial: OptimizerState = {};
   try {
     initial = plan.optimizer.init(plan.weights.slots);
-    const { expected } = record(fed, microStep);
+    const first = candidatesFor(fed, microStep);
     const update = updateOf(library, plan, initial, groups, targets);
     const open = (values: Values): void => {
       graph = openStep(backend, plan, programs, weights, [...used.values()], groups, update, values);
     };
+    /** Opens a graph that knows the first of the candidates that computes what it should. */
+    const learn = (fed: Fed, { programs: [next, ...rest], expected }: Candidates, values: Values): void => {
+      try {
+        programs.push(next!);
+        attempt(library, () => {
+          open(values);
+          checkPass(library, graph!, programs.length - 1, fed, expected);
+        });
+        indices.set(keyOf(fed.given), programs.length - 1);
+      } catch (error) {
+        programs.pop();
+        graph?.close();
+        graph = undefined;
+        if (rest.length === 0) throw error;
+        learn(fed, { programs: rest, expected }, values);
+      }
+    };
     /** Makes a graph that knows one more shape, and moves everything over. */
     const grow = (next: Fed, microStep: number): void => {
-      const { expected: wanted } = record(next, microStep);
+      const found = candidatesFor(next, microStep);
       attempt(library, () => {
         const values = graph!.snapshot();
         graph!.close();
         try {
-          open(values);
-          checkPass(library, graph!, programs.length - 1, next, wanted);
+          learn(next, found, values);
           graph!.reload(values);
         } catch (error) {
-          programs.pop();
-          graph!.close();
           open(values);
           throw error;
         }
@@ -85,9 +95,8 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
     };
     attempt(library, () => {
       const values = update.split(initial);
-      open(values);
-      checkPass(library, graph!, 1, fed, expected);
-      checkUpdate(library, graph!, plan, initial, expected);
+      learn(fed, first, values);
+      checkUpdate(library, graph!, plan, initial, first.expected);
       graph!.reload(values);
     });
     return {

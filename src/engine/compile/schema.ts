@@ -56,12 +56,25 @@ const MESSAGES = {
     },
   },
   OpDef: { fields: { name: { type: 'string', id: 1 }, inputArg: list('Arg', 2), outputArg: list('Arg', 3) } },
+  Config: {
+    fields: {
+      intraOpThreads: { type: 'int32', id: 2 },
+      interOpThreads: { type: 'int32', id: 5 },
+      usePerSessionThreads: { type: 'bool', id: 9 },
+    },
+  },
   Arg: { fields: { name: { type: 'string', id: 1 }, type: { type: 'int32', id: 3 } } },
 };
 
-const SavedModel = protobuf.Root.fromJSON({ nested: MESSAGES }).lookupType('SavedModel');
+const root = protobuf.Root.fromJSON({ nested: MESSAGES });
+const [SavedModel, Config] = [root.lookupType('SavedModel'), root.lookupType('Config')];
 
 /** The bytes of a `saved_model.pb`, from plain objects in the shape of the messages. */
 export function encodeSavedModel(model: object): Uint8Array {
   return SavedModel.encode(model).finish();
+}
+
+/** The bytes of a ConfigProto: how a session is run. */
+export function encodeConfig(config: object): Uint8Array {
+  return Config.encode(config).finish();
 }

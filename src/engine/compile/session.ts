@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import type { Backend, Output } from './backend.js';
 import type { Graph } from './graph.js';
-import { encodeSavedModel } from './schema.js';
+import { encodeConfig, encodeSavedModel } from './schema.js';
 
 /** A graph that TensorFlow has loaded; its variables keep their values from run to run. */
 export interface Session {
@@ -16,14 +16,19 @@ export interface Session {
   close(): void;
 }
 
-/** Writes a graph as a SavedModel, which is the one kind that the binding loads, and loads it. */
-export function openSession(backend: Backend, { nodes }: Graph): Session {
+/**
+ * Writes a graph as a SavedModel, which is the one kind that the binding loads, and loads it.
+ *
+ * @param lanes - Its ops run side by side in so many threads, each op in one; unless given, one op after the other, each in all.
+ */
+export function openSession(backend: Backend, { nodes }: Graph, lanes?: number): Session {
   const { binding } = backend;
   const folder = mkdtempSync(join(tmpdir(), 'gradstream-step-'));
   try {
     const graph = { node: nodes, versions: { producer: 1395 } };
     const model = { schemaVersion: 1, metaGraphs: [{ info: { tags: ['serve'] }, graph }] };
     writeFileSync(join(folder, 'saved_model.pb'), encodeSavedModel(model));
+    if (lanes !== undefined) writeFileSync(join(folder, 'session_config.pb'), encodeConfig(inThreads(lanes)));
     const id = binding.loadSavedModel(folder, 'serve');
     const call: Session['call'] = (inputs, inputRefs, outputRefs) =>
       binding.runSavedModel(id, backend.getInputTensorIds(inputs), inputRefs, outputRefs);
@@ -36,6 +41,9 @@ export function openSession(backend: Backend, { nodes }: Graph): Session {
     rmSync(folder, { recursive: true });
   }
 }
+
+/** What lies beside a graph as `session_config.pb` is the session's (`src/engine/node/install/sessionConfig.ts`). */
+const inThreads = (lanes: number) => ({ intraOpThreads: 1, interOpThreads: lanes, usePerSessionThreads: true });
 
 /** Names of nodes as the binding wants them. */
 export function refsOf(refs: readonly string[]): string {

@@ -65,7 +65,7 @@ export function openStep(
   const finish = addFinish(graph, addGrouped(graph, 'finish/sums', groups, reads), plan, update.add);
   addFloat(graph, SUM, 'Mul', [addFlatten(graph, 'joined', reads), SCALE]);
 
-  const session = openSession(backend, graph);
+  const session = openSession(backend, graph, programs[1]?.lanes);
   const free = (outputs: readonly Output[]): void => outputs.forEach(({ id }) => backend.binding.deleteTensor(id));
   const reload = (values: Values): void => {
     const entries = [

@@ -14,7 +14,12 @@ export interface Build {
   readonly arch: string;
   /** The `@tensorflow/tfjs-node-gpu` that it was made of. */
   readonly binding: string;
+  /** What has been compiled beside the binding: {@link RECIPE} of the gradstream that made it. */
+  readonly recipe: number;
 }
+
+/** Goes up when what is compiled beside the binding changes: a build of another has to be made again. */
+export const RECIPE = 2;
 
 /**
  * Where the builds of native TensorFlow lie, one folder for each device: `node_modules/.cache/gradstream/native`.

@@ -6,14 +6,15 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineError } from '../../../src/core/errors.js';
 import { chooseBuild } from '../../../src/engine/node/chooseBuild.js';
 import { gpuOf, missingDriver, prepareGpu } from '../../../src/engine/node/gpu.js';
-import type { Device } from '../../../src/engine/node/place.js';
+import { RECIPE, type Build, type Device } from '../../../src/engine/node/place.js';
 
-const withBuilds = (devices: readonly Device[], arch: string = process.arch): string => {
+const withBuilds = (devices: readonly Device[], other: Partial<Build> = {}): string => {
   const native = mkdtempSync(join(tmpdir(), 'gradstream-builds-'));
   onTestFinished(() => rmSync(native, { recursive: true }));
   for (const device of devices) {
     mkdirSync(join(native, device));
-    const build = { tensorflow: '2.21.0', device, platform: process.platform, arch, binding: '4.22.0' };
+    const { platform, arch } = process;
+    const build = { tensorflow: '2.21.0', device, platform, arch, binding: '4.22.0', recipe: RECIPE, ...other };
     writeFileSync(join(native, device, 'build.json'), JSON.stringify(build));
   }
   return native;
@@ -41,9 +42,20 @@ describe('chooseBuild', () => {
   });
 
   it('refuses a build that was copied from another machine', () => {
-    const native = withBuilds(['cpu'], 'pdp11');
+    const native = withBuilds(['cpu'], { arch: 'pdp11' });
     expect(() => chooseBuild(native, undefined)).toThrow(
       `TensorFlow was built for ${process.platform} pdp11, and this is ${process.platform} ${process.arch}: run`,
+    );
+  });
+});
+
+describe('a build that another version of gradstream has made', () => {
+  it.each([undefined, RECIPE - 1])('is refused: recipe %s', (recipe) => {
+    const native = withBuilds(['cpu'], { recipe: recipe as number });
+    expect(() => chooseBuild(native, undefined)).toThrow(
+      new EngineError(
+        'TensorFlow was built by another version of gradstream: run `npx gradstream native install` again',
+      ),
     );
   });
 });

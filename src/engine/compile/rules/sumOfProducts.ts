@@ -17,7 +17,7 @@ export const sumOfProducts: Rule = (node, draft) => {
   // What else there is in the sum comes first.
   const [rest, last] = before?.op === 'Add' ? before.input : [undefined, node.input[0]];
   const [left, right] = [last, node.input[1]].map((ref) => factorsOf(draft, ref!));
-  if (!left || !right) return undefined;
+  if (!left || !right || right.a.length > 1) return undefined; // two such sums are of two lanes: each computes its own
   const below = (factor: 'a' | 'b'): string => stack(draft, [...left[factor], ...right[factor]]);
   const product = draft.add('MatMul', [below('a'), below('b')], [out], ATTR);
   return rest === undefined ? product : draft.add('Add', [rest, product], [out]);

@@ -5,6 +5,7 @@ import { InstallError } from './installError.js';
 import { QUIET_LOG } from './quietLog.js';
 import { TOOLS } from './requirements.js';
 import { runTool } from './runTool.js';
+import { SESSION_CONFIG } from './sessionConfig.js';
 
 /** What TensorFlow opens by name when it looks for a GPU. */
 const CUDA = /^lib(cudart|cublas|cublasLt|cufft|curand|cusolver|cusparse|cudnn|cupti|nccl|nvJitLink|nvrtc)\.so\.\d+$/;
@@ -21,6 +22,7 @@ export async function compileBinding(build: string, headers: string, signal?: Ab
   const cwd = join(build, 'node_modules/@tensorflow/tfjs-node-gpu');
   await mkdir(join(cwd, 'lib/napi-v8'), { recursive: true });
   await writeFile(join(cwd, 'binding/quiet_log.cc'), QUIET_LOG);
+  await writeFile(join(cwd, 'binding/session_config.cc'), SESSION_CONFIG);
   const folders = ['tensorflow', ...(await cudaFolders(build))];
   const inCuda = await Promise.all(folders.slice(1).map((folder) => readdir(join(build, folder))));
   const libraries = [
@@ -39,10 +41,11 @@ export async function compileBinding(build: string, headers: string, signal?: Ab
         'binding/tfjs_backend.cc',
         'binding/tfjs_binding.cc',
         'binding/quiet_log.cc',
+        'binding/session_config.cc',
         '-o',
         'lib/napi-v8/tfjs_binding.node',
       ],
-      ...['-Wl,--no-as-needed', '-Wl,--disable-new-dtags'],
+      ...['-Wl,--no-as-needed', '-Wl,--disable-new-dtags', '-Wl,--wrap=TF_LoadSessionFromSavedModel'],
       ...folders.flatMap((folder) => ['-L', join(build, folder), `-Wl,-rpath,$ORIGIN/../../../../../${folder}`]),
       ...libraries.map((name) => `-l:${name}`),
     ],

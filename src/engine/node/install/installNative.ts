@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { loadQuietly } from '../loadQuietly.js';
-import { downloadsFolder, findBuild, nativeFolder, type Build, type Device } from '../place.js';
+import { downloadsFolder, findBuild, nativeFolder, RECIPE, type Build, type Device } from '../place.js';
 import { compileBinding } from './compileBinding.js';
 import { BINDING, fetchPackages } from './fetchPackages.js';
 import { fetchTensorflow, placeLibraries } from './fetchTensorflow.js';
@@ -60,7 +60,8 @@ const STAGING = '.staging-';
 export async function installNative(options: InstallOptions): Promise<Installed> {
   const { device, tensorflow, native = nativeFolder(), downloads = downloadsFolder(), signal } = options;
   wheelPlatforms();
-  const build: Build = { tensorflow, device, platform: process.platform, arch: process.arch, binding: BINDING };
+  const { platform, arch } = process;
+  const build: Build = { tensorflow, device, platform, arch, binding: BINDING, recipe: RECIPE };
   const tell: Tell = (step, what, more) => options.report?.({ step, steps: STEPS, what, ...more });
   try {
     await Promise.all([native, downloads].map((folder) => mkdir(folder, { recursive: true })));

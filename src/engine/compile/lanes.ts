@@ -1,0 +1,89 @@
+import { FLOAT, INT, nodeOf, type GraphNode } from './graph.js';
+import { laneKinds } from './laneKinds.js';
+import type { Program } from './program.js';
+import type { Settled } from './settle.js';
+
+/**
+ * A pass in lanes: each core computes its part of the samples from the first op to the last, and what they give is added up.
+ *
+ * Cores that share every op wait for each other hundreds of times in a pass, often as long as the op takes; in lanes they meet once.
+ *
+ * @param whole - The pass as it has been recorded.
+ * @param lane - The same pass, recorded over as many samples as one of `count` lanes has.
+ * @returns undefined unless it is certain that samples meet nowhere but in sums.
+ */
+export function inLanes(whole: Program, lane: Program, count: number): Program | undefined {
+  const kinds = laneKinds(whole, lane, count);
+  const start = gradientStart(lane);
+  const results = [whole.loss, ...whole.metrics, ...whole.gradients];
+  const fits = results.every((ref) => ['shared', 'summed'].includes(String(kinds?.get(ref))));
+  if (!kinds || start === undefined || !fits || whole.assigned.length > 0) return undefined;
+
+  const nodes: GraphNode[] = [];
+  const hosts: Settled[] = [];
+  const constant = (values: Float32Array | Int32Array): string => {
+    const name = `host${lane.hosts.length + hosts.length}`;
+    hosts.push({ name, op: 'a lane', dtype: values instanceof Int32Array ? INT : FLOAT, shape: [], values });
+    return name;
+  };
+  /** What is cut into one part for each lane: the batch, and numbers drawn for its samples, which are those of a pass without lanes. */
+  const cut = new Map<string, string>();
+  const lanes = Array.from({ length: count }, (_, l) => l);
+  const addCut = (ref: string, dtype: number, shape: readonly number[], part: readonly number[]): void => {
+    const axis = kinds.get(ref);
+    if (typeof axis !== 'number') return;
+    const input = [constant(Int32Array.of(axis)), ref];
+    const attr = { T: { type: dtype }, num_split: { i: count } };
+    nodes.push({
+      name: `cut/${ref}`,
+      op: 'Split',
+      input,
+      attr,
+      shapes: { in: [[], shape], out: lanes.map(() => part) },
+    });
+    cut.set(ref, `cut/${ref}`);
+  };
+  const drawn = whole.hosts.filter(({ random }) => random);
+  whole.feeds.forEach(({ dtype, shape }, i) => addCut(`feed${i}`, dtype, shape, lane.feeds[i]!.shape));
+  for (const { name, dtype, shape } of drawn)
+    addCut(name, dtype, shape, lane.hosts.find((host) => host.name === name)!.shape);
+
+  const isOwn = ({ name, shapes }: GraphNode): boolean =>
+    shapes!.out.some((_, at) => kinds.get(at ? `${name}:${at}` : name) !== 'shared');
+  const own = new Set(lane.nodes.filter(isOwn).map(({ name }) => name));
+  const inLane = (ref: string, l: number): string => {
+    const [node, parts] = [nodeOf(ref), cut.get(ref)];
+    if (parts !== undefined) return l ? `${parts}:${l}` : parts;
+    return own.has(node) ? `lane${l}/${ref}` : ref;
+  };
+  nodes.push(...lane.nodes.filter(({ name }) => !own.has(name)));
+  for (const l of lanes)
+    for (const node of lane.nodes.filter(({ name }) => own.has(name)))
+      nodes.push({ ...node, name: inLane(node.name, l), input: node.input.map((ref) => inLane(ref, l)) });
+
+  const shapes = new Map(lane.nodes.map(({ name, shapes }) => [name, shapes!.out[0]!]));
+  const addFloat = (op: string, input: string[], shape: readonly number[]): string => {
+    const name = `joined${nodes.length}`;
+    nodes.push({ name, op, input, attr: { T: { type: FLOAT } }, shapes: { in: [shape, shape], out: [shape] } });
+    return name;
+  };
+  const sum = (ref: string): string =>
+    lanes.map((l) => inLane(ref, l)).reduce((left, right) => addFloat('Add', [left, right], shapes.get(ref)!));
+  const share = constant(Float32Array.of(1 / count));
+  const mean = (ref: string): string => addFloat('Mul', [sum(ref), share], []);
+  const result = { loss: mean(lane.loss), metrics: lane.metrics.map(mean), gradients: lane.gradients.map(sum) };
+  const wholeDraws = new Map(drawn.map((host) => [host.name, host]));
+  const given = lane.hosts.map((host) =>
+    // The gradients of the lanes' losses by the whole's, which is their mean.
+    host.name === start ? { ...host, values: Float32Array.of(1 / count) } : (wholeDraws.get(host.name) ?? host),
+  );
+  return { ...whole, ...result, nodes, hosts: [...given, ...hosts], lanes: count };
+}
+
+/** The number 1 that the gradients start from: what the first op behind the loss takes. */
+function gradientStart({ nodes, hosts, loss }: Program): string | undefined {
+  const first = nodes[nodes.findIndex(({ name }) => name === nodeOf(loss)) + 1];
+  const isOne = ({ name, shape, values }: Settled): boolean =>
+    first?.input.includes(name) === true && shape.length === 0 && values[0] === 1;
+  return hosts.find(isOne)?.name;
+}
