@@ -40,6 +40,18 @@ export function candidates(
   return { programs: [...(lanes ? [lanes] : []), whole].map(improve), expected };
 }
 
+/** Adds the first of some programs to `programs` with which `trial` does not fail. */
+export function firstThatFits(programs: Program[], [next, ...rest]: readonly Program[], trial: () => void): void {
+  programs.push(next!);
+  try {
+    trial();
+  } catch (error) {
+    programs.pop();
+    if (rest.length === 0) throw error;
+    firstThatFits(programs, rest, trial);
+  }
+}
+
 /** Records the pass over the first of `count` parts of a batch; undefined if the model takes only as many samples as there are. */
 function recordPart(
   library: typeof tf,

@@ -1,12 +1,6 @@
 import type { GraphNode } from './graph.js';
-import { ALONG, SUMMING, type Call } from './laneRules.js';
+import { ALONG, SUMMING, type Call, type LaneKind } from './laneRules.js';
 import type { Program } from './program.js';
-
-/**
- * How a tensor of the whole batch is made of those of its lanes, each a part of the samples: the lanes' one after the other along an axis (its number), the
- * same as in each lane, their sum, or in no way that is known.
- */
-export type LaneKind = number | 'shared' | 'summed' | 'unknown';
 
 /** What stays the sum of the lanes' sums: linear ops. */
 const LINEAR = new Set(

@@ -1,5 +1,10 @@
 import type { GraphNode } from './graph.js';
-import type { LaneKind } from './laneKinds.js';
+
+/**
+ * How a tensor of the whole batch is made of those of its lanes, each a part of the samples: the lanes' one after the other along an axis (its number), the
+ * same as in each lane, their sum, or in no way that is known.
+ */
+export type LaneKind = number | 'shared' | 'summed' | 'unknown';
 
 /** An op on tensors of which some have the lanes along an axis; the others are the same in each lane. */
 export interface Call {

@@ -48,9 +48,7 @@ export function inLanes(whole: Program, lane: Program, count: number): Program |
   for (const { name, dtype, shape } of drawn)
     addCut(name, dtype, shape, lane.hosts.find((host) => host.name === name)!.shape);
 
-  const isOwn = ({ name, shapes }: GraphNode): boolean =>
-    shapes!.out.some((_, at) => kinds.get(at ? `${name}:${at}` : name) !== 'shared');
-  const own = new Set(lane.nodes.filter(isOwn).map(({ name }) => name));
+  const own = new Set(lane.nodes.filter((node) => refsOf(node).some((ref) => kinds.get(ref) !== 'shared')).map(({ name }) => name)); // prettier-ignore
   const inLane = (ref: string, l: number): string => {
     const [node, parts] = [nodeOf(ref), cut.get(ref)];
     if (parts !== undefined) return l ? `${parts}:${l}` : parts;
@@ -61,7 +59,8 @@ export function inLanes(whole: Program, lane: Program, count: number): Program |
     for (const node of lane.nodes.filter(({ name }) => own.has(name)))
       nodes.push({ ...node, name: inLane(node.name, l), input: node.input.map((ref) => inLane(ref, l)) });
 
-  const shapes = new Map(lane.nodes.map(({ name, shapes }) => [name, shapes!.out[0]!]));
+  const outputs = lane.nodes.flatMap((node) => refsOf(node).map((ref, at) => [ref, node.shapes!.out[at]!] as const));
+  const shapes = new Map([...outputs, ...lane.hosts.map(({ name, shape }) => [name, shape] as const)]);
   const addFloat = (op: string, input: string[], shape: readonly number[]): string => {
     const name = `joined${nodes.length}`;
     nodes.push({ name, op, input, attr: { T: { type: FLOAT } }, shapes: { in: [shape, shape], out: [shape] } });
@@ -78,6 +77,11 @@ export function inLanes(whole: Program, lane: Program, count: number): Program |
     host.name === start ? { ...host, values: Float32Array.of(1 / count) } : (wholeDraws.get(host.name) ?? host),
   );
   return { ...whole, ...result, nodes, hosts: [...given, ...hosts], lanes: count };
+}
+
+/** What an op's outputs are called. */
+function refsOf({ name, shapes }: GraphNode): string[] {
+  return shapes!.out.map((_, at) => (at ? `${name}:${at}` : name));
 }
 
 /** The number 1 that the gradients start from: what the first op behind the loss takes. */

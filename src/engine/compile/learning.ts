@@ -7,7 +7,7 @@ import type { OptimizerState } from '../../core/optimizer.js';
 import { isOutOfMemory } from '../../core/outOfMemory.js';
 import { attempt } from './attempt.js';
 import type { Backend } from './backend.js';
-import { candidates, type Candidates } from './candidates.js';
+import { candidates, firstThatFits, type Candidates } from './candidates.js';
 import { checkPass, checkUpdate } from './checkStep.js';
 import { feed, keyOf, type Fed } from './feed.js';
 import { gradientProgram } from './gradientProgram.js';
@@ -62,32 +62,26 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
       graph = openStep(backend, plan, programs, weights, [...used.values()], groups, update, values);
     };
     /** Opens a graph that knows the first of the candidates that computes what it should. */
-    const learn = (fed: Fed, { programs: [next, ...rest], expected }: Candidates, values: Values): void => {
-      try {
-        programs.push(next!);
+    const learn = (fed: Fed, { programs: found, expected }: Candidates, values: Values): void => {
+      firstThatFits(programs, found, () =>
         attempt(library, () => {
+          graph?.close();
           open(values);
           checkPass(library, graph!, programs.length - 1, fed, expected);
-        });
-        indices.set(keyOf(fed.given), programs.length - 1);
-      } catch (error) {
-        programs.pop();
-        graph?.close();
-        graph = undefined;
-        if (rest.length === 0) throw error;
-        learn(fed, { programs: rest, expected }, values);
-      }
+        }),
+      );
+      indices.set(keyOf(fed.given), programs.length - 1);
     };
     /** Makes a graph that knows one more shape, and moves everything over. */
     const grow = (next: Fed, microStep: number): void => {
       const found = candidatesFor(next, microStep);
       attempt(library, () => {
         const values = graph!.snapshot();
-        graph!.close();
         try {
           learn(next, found, values);
           graph!.reload(values);
         } catch (error) {
+          graph!.close();
           open(values);
           throw error;
         }

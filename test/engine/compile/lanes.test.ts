@@ -1,0 +1,232 @@
+import * as tf from '@tensorflow/tfjs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { sgd } from '../../../src/optim/sgd.js';
+import { adam } from '../../../src/optim/adam.js';
+import type { Program } from '../../../src/engine/compile/program.js';
+import { mse } from '../../../src/losses/mse.js';
+import type { TrainOptions } from '../../../src/trainer/train.js';
+import { absent, INSTALLED } from '../node/installed.js';
+import { stacks } from './stacks.js';
+import {
+  expectNear,
+  expectSame,
+  free,
+  layers,
+  linear,
+  onNode,
+  outcomeOf,
+  randomArray,
+  randomBatches,
+  variable,
+  type OwnModel,
+  type Scenario,
+} from './support.js';
+
+/** In how many lanes batches are computed that can be shared out evenly, and what became of each. */
+const lanes = vi.hoisted(() => ({ count: 2, made: [] as (Program | undefined)[] }));
+vi.mock('../../../src/engine/compile/laneCount.js', () => ({
+  laneCount: ({ xs }: { xs: tf.Tensor }) => (xs.shape[0]! % lanes.count === 0 ? lanes.count : 1),
+}));
+vi.mock('../../../src/engine/compile/lanes.js', async (original) => {
+  const { inLanes } = await original<typeof import('../../../src/engine/compile/lanes.js')>();
+  return {
+    inLanes: (...given: Parameters<typeof inLanes>) => {
+      lanes.made.push(inLanes(...given));
+      return lanes.made.at(-1);
+    },
+  };
+});
+
+const SIZES = [6, 6, 6, 6, 4, 3];
+const options = () => ({ accumulate: 2, optimizer: adam({ learningRate: 0.01 }) });
+/** A pass over the inputs whose samples meet, or do not, in `mix`. */
+const mixing = (mix: (y: tf.Tensor2D) => tf.Tensor): Scenario<OwnModel> => ({
+  model: () => linear((y) => mix(y as tf.Tensor2D)),
+  batches: () => randomBatches(SIZES),
+  options: () => ({ ...options(), optimizer: sgd({ learningRate: 0.02 }) }),
+});
+const made = (): boolean[] => lanes.made.map((program) => program !== undefined);
+
+describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
+  onNode();
+  beforeEach(() => {
+    lanes.count = 2;
+    lanes.made = [];
+  });
+
+  describe('gives what eager steps give', () => {
+    /** Batch norm's samples meet; layer norm's gradient by tf.layers has an op for each sample, and no lane has as many. */
+    const without = ['batch norm behind dense layers', 'batch norm behind a convolution', 'layer norm'];
+    it.each(Object.entries(stacks))('%s', async (name, { inputs, layers: stack, asTokens = false }) => {
+      const shaped = layers(inputs, ...stack());
+      const labels = (shaped.outputs[0]!.shape as number[]).slice(1);
+      free(shaped);
+      const batches = randomBatches(SIZES, { inputs, labels }).map(({ xs, ys }) => {
+        const { data, shape } = xs as { data: Float32Array; shape: number[] };
+        return { xs: asTokens ? { data: Int32Array.from(data, (x) => Math.floor((x + 1) * 3.5)), shape } : xs, ys };
+      });
+      await expectSame({ model: () => layers(inputs, ...stack()), batches: () => batches, options });
+
+      // Batches of 6, of 4 and of 3: these cannot be shared out.
+      expect(made()).toStrictEqual(without.includes(name) ? [false] : [true, true]);
+    });
+
+    it.each([3, 4, 6])('with %d lanes', async (count) => {
+      lanes.count = count;
+      await expectSame({ batches: () => randomBatches(Array<number>(5).fill(12)), options });
+
+      expect(made()).toStrictEqual([true]);
+    });
+
+    it('with metrics that are means of samples', async () => {
+      const metrics = {
+        mae: (ys: tf.Tensor, y: tf.Tensor) => tf.mean(tf.abs(tf.sub(ys, y)), -1),
+        share: (ys: tf.Tensor, y: tf.Tensor) => tf.mean(tf.cast(tf.greater(ys, y), 'float32')),
+        one: () => tf.scalar(1),
+      };
+      await expectSame({ batches: () => randomBatches(SIZES), options: () => ({ ...options(), metrics }) });
+
+      expect(made()).toStrictEqual([true, true]);
+    });
+
+    it('with clipping, a loss that is a scalar, and one that is also of the weights', async () => {
+      const loss = Object.assign((ys: tf.Tensor, y: tf.Tensor) => tf.mean(tf.abs(tf.sub(ys, y))), {});
+      await expectSame({ batches: () => randomBatches(SIZES), options: () => ({ ...options(), loss, clipNorm: 0.1 }) });
+      let w: tf.Variable;
+      const decayed = (ys: tf.Tensor, y: tf.Tensor) => tf.add(mse(ys, y), tf.mul(0.1, tf.sum(tf.square(w))));
+      await expectSame({
+        model: () => {
+          const model = linear();
+          [w] = model.variables as [tf.Variable];
+          return model;
+        },
+        batches: () => randomBatches(SIZES),
+        options: () => ({ ...options(), loss: decayed }),
+      });
+
+      expect(made()).toStrictEqual([true, true, true, true]);
+    });
+  });
+
+  it('draws the numbers that a pass without lanes draws, and for weights the same in each lane', async () => {
+    const noisy: Scenario<OwnModel> = {
+      model: () => {
+        const [w, b] = [variable([3, 2], 1), variable([2], 2)];
+        return {
+          variables: [w, b],
+          apply: (xs) => {
+            const dropped = tf.dropout(w, 0.5);
+            const y = tf.add(tf.matMul(tf.dropout(xs as tf.Tensor2D, 0.5), dropped as tf.Tensor2D), b);
+            return tf.transpose(tf.mul(tf.transpose(y), tf.randomUniform([2, xs.shape[0]!], 0, 2)));
+          },
+        };
+      },
+      batches: () => randomBatches([6, 6, 6, 6]),
+      options,
+    };
+    const inLanes = await outcomeOf(true, noisy);
+    expect(made()).toStrictEqual([true]);
+    lanes.count = 7;
+    expectNear(inLanes, await outcomeOf(true, noisy));
+  });
+
+  it('is the same each time, bit for bit', async () => {
+    const run = async () => {
+      const batches = () => randomBatches(Array<number>(8).fill(64));
+      const { events, weights } = await outcomeOf(true, { batches, options });
+      return [weights, events.map((event) => event.type === 'step' && event.microBatches.map(({ loss }) => loss))];
+    };
+
+    expect(await run()).toStrictEqual(await run());
+  });
+
+  it('has a thread for each lane while it is there', async () => {
+    const during = async () => {
+      const seen: number[] = [];
+      const before = threads();
+      const batches = () => randomBatches([6, 6]);
+      await outcomeOf(true, { batches, options, during: () => seen.push(threads() - before) });
+      return seen; // at the step, and at the end
+    };
+    expect(await during()).toStrictEqual([2, 0]);
+    lanes.count = 7;
+    expect(await during()).toStrictEqual([0, 0]);
+  });
+
+  describe('is not made where samples meet', () => {
+    const rows = (y: tf.Tensor2D) => tf.range(0, y.shape[0]);
+    const mixes: Record<string, (y: tf.Tensor2D) => tf.Tensor> = {
+      'less their mean': (y) => tf.sub(y, tf.mean(y, 0)),
+      'over their largest': (y) => tf.div(y, tf.add(tf.max(tf.abs(y)), 1)),
+      'a softmax over them': (y) => tf.mul(y, tf.transpose(tf.softmax(tf.transpose(y)))),
+      'sums so far': (y) => tf.transpose(tf.cumsum(tf.transpose(y), 1)),
+      'in turned order': (y) => tf.reverse(y, 0),
+      'gathered in turned order': (y) => tf.gather(y, tf.cast(tf.reverse(rows(y)), 'int32')),
+      'with each other': (y) => tf.matMul(tf.matMul(y, y, false, true), y),
+      'rows and columns taken for each other': (y) => tf.reshape(tf.transpose(y), y.shape),
+      'each with the one before': (y) => tf.add(y, tf.concat([tf.slice(y, 1), tf.slice(y, 0, 1)])),
+      'by their place in the batch': (y) => tf.mul(y, tf.reshape(rows(y), [-1, 1])),
+      'by the sum of all': (y) => tf.mul(y, tf.sum(tf.square(y))),
+    };
+    it.each(Object.entries(mixes))('%s', async (_what, mix) => {
+      await expectSame(mixing(mix));
+
+      expect(made()).toStrictEqual([false]);
+    });
+
+    it('a mean over what a mask leaves of all, even if it leaves all of the first batch', async () => {
+      const masked = (ys: tf.Tensor, y: tf.Tensor): tf.Tensor => {
+        const mask = tf.cast(tf.greater(ys, -2), 'float32');
+        return tf.div(tf.sum(tf.mul(mask, tf.square(tf.sub(ys, y)))), tf.sum(mask));
+      };
+      await expectSame({
+        batches: () =>
+          randomBatches([4, 4, 4, 4]).map((batch, i) => (i < 2 ? batch : { ...batch, ys: mostlyMasked(i) })),
+        options: () => ({ ...options(), loss: masked }),
+      });
+
+      expect(made()).toStrictEqual([false]);
+    });
+
+    it('a metric that is no mean, which is taken as it is', async () => {
+      const metrics = { rmse: (ys: tf.Tensor, y: tf.Tensor) => tf.sqrt(tf.mean(tf.square(tf.sub(ys, y)))) };
+      await expectSame({ batches: () => randomBatches(SIZES), options: () => ({ ...options(), metrics }) });
+
+      expect(made()).toStrictEqual([false]);
+    });
+  });
+
+  it.each<[string, Partial<TrainOptions>]>([
+    ['loss', { loss: (ys: tf.Tensor, y: tf.Tensor) => tf.sum(tf.square(tf.sub(ys, y))) }],
+    ['metric', { metrics: { sum: (_: tf.Tensor, y: tf.Tensor) => tf.sum(y) } }],
+  ])('a %s that is a sum over samples shows in the check, and the pass is taken without lanes', async (_what, more) => {
+    await expectSame({ batches: () => randomBatches(SIZES), options: () => ({ ...options(), ...more }) });
+
+    expect(made()).toStrictEqual([true]);
+  });
+
+  it('a model that takes only as many samples as there are is not cut', async () => {
+    await expectSame({
+      model: () => linear((y) => tf.reshape(y, [6, 2])),
+      batches: () => randomBatches([6, 6, 6, 6]),
+      options,
+    });
+
+    expect(made()).toStrictEqual([]);
+  });
+});
+
+/** How many threads of this process run the ops of sessions. */
+function threads(): number {
+  const names = readdirSync('/proc/self/task').map((id) => readFileSync(`/proc/self/task/${id}/comm`, 'utf8'));
+  return names.filter((name) => name.startsWith('tf_Compute')).length;
+}
+
+/** Labels of four samples, three of which a mask takes out in the second half. */
+function mostlyMasked(seed: number): { data: Float32Array; shape: readonly number[] } {
+  const { data, shape } = randomArray([4, 2], seed);
+  data.fill(-3, 5);
+  return { data, shape };
+}
