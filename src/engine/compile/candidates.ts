@@ -1,7 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
 import { samplesOf, valuesOf } from '../../core/batch.js';
-import type { StepPlan } from '../../core/compiler.js';
 import { isOutOfMemory } from '../../core/outOfMemory.js';
 import { sliceBatch } from '../../core/sliceBatch.js';
 import type { Backend } from './backend.js';
@@ -10,8 +9,8 @@ import { improve } from './improve.js';
 import { laneCount } from './laneCount.js';
 import { inLanes } from './lanes.js';
 import type { Program } from './program.js';
-import { recordProgram, type Expected } from './recordProgram.js';
-import type { Pair } from './syncedVariables.js';
+import type { Passes } from './recordPass.js';
+import { recordOnce, recordProgram, type Expected } from './recordProgram.js';
 import { withXla } from './xla.js';
 
 /** Programs for a batch, the one to be preferred first, and what the pass gave that they must be equal to. */
@@ -21,21 +20,13 @@ export interface Candidates {
 }
 
 /** Records the pass over a batch, and writes it in the ways that may be worth it. */
-export function candidates(
-  library: typeof tf,
-  plan: StepPlan,
-  fed: Fed,
-  weights: readonly Pair[],
-  others: readonly Pair[],
-  microStep: number,
-  mayHaveLanes: boolean,
-): Candidates {
+export function candidates(library: typeof tf, passes: Passes, fed: Fed, mayHaveLanes: boolean): Candidates {
   const { isUsingGpuDevice } = library.backend() as unknown as Backend;
-  const recordPass = (over: Fed) => recordProgram(library, plan, over, weights, others, microStep);
-  const { program: whole, expected } = recordPass(fed);
-  if (plan.xla === 'auto' ? isUsingGpuDevice : plan.xla) return { programs: [withXla(improve(whole))], expected };
+  const { xla } = passes.plan;
+  const { program: whole, expected } = recordProgram(library, passes, fed);
+  if (xla === 'auto' ? isUsingGpuDevice : xla) return { programs: [withXla(improve(whole))], expected };
   const count = isUsingGpuDevice || !mayHaveLanes ? 1 : laneCount(fed.batch, whole);
-  const part = count > 1 ? recordPart(library, fed, count, recordPass) : undefined;
+  const part = count > 1 ? recordPart(library, passes, fed, count) : undefined;
   const lanes = part && inLanes(whole, part, count);
   return { programs: [...(lanes ? [lanes] : []), whole].map(improve), expected };
 }
@@ -53,18 +44,13 @@ export function firstThatFits(programs: Program[], [next, ...rest]: readonly Pro
 }
 
 /** Records the pass over the first of `count` parts of a batch; undefined if the model takes only as many samples as there are. */
-function recordPart(
-  library: typeof tf,
-  { batch }: Fed,
-  count: number,
-  recordPass: (over: Fed) => { readonly program: Program },
-): Program | undefined {
+function recordPart(library: typeof tf, passes: Passes, { batch }: Fed, count: number): Program | undefined {
   let program: Program | undefined;
   library.tidy(() => {
     const part = sliceBatch(batch, 0, samplesOf(batch) / count);
     const tensors = [...valuesOf(part.xs), ...valuesOf(part.ys)] as tf.Tensor[];
     try {
-      ({ program } = recordPass({ given: part, batch: part, tensors, made: tensors }));
+      program = recordOnce(library, passes, { given: part, batch: part, tensors, made: tensors });
     } catch (error) {
       if (isOutOfMemory(error)) throw error;
     }

@@ -1,4 +1,4 @@
-import type { GraphNode } from './graph.js';
+import type { GraphNode, Literal } from './graph.js';
 import { ALONG, SUMMING, type Call, type LaneKind } from './laneRules.js';
 import type { Program } from './program.js';
 
@@ -31,14 +31,15 @@ export function laneKinds(whole: Program, lane: Program, count: number): Readonl
   whole.hosts.forEach((host, i) => {
     const part = lane.hosts[i]!;
     const kind = axisOf(host.shape, part.shape);
-    const repeats = typeof kind !== 'number' || host.random || host.values.every((value, at) => value === part.values[place(at, host.shape, kind, count)]); // prettier-ignore
+    const repeats = host.random !== undefined || typeof kind !== 'number' || isRepeated(host, part, kind, count);
     kinds.set(host.name, repeats ? kind : 'unknown');
   });
+  const constants = new Map(whole.hosts.map(({ name, values }) => [name, values]));
   for (const [i, node] of whole.nodes.entries()) {
     const part = lane.nodes[i]!;
     if (node.op !== part.op || node.input.join() !== part.input.join()) return undefined;
     const inputs = node.input.map((ref) => kinds.get(ref) ?? 'shared'); // what is left are variables
-    const constant = (at: number) => whole.hosts.find(({ name }) => name === node.input[at])?.values;
+    const constant = (at: number) => constants.get(node.input[at]!);
     node.shapes!.out.forEach((shape, at) => {
       const name = at ? `${node.name}:${at}` : node.name;
       kinds.set(name, kindOf(node, { node, inputs, constant }, axisOf(shape, part.shapes!.out[at]!)));
@@ -70,9 +71,13 @@ function kindOf({ op, shapes }: GraphNode, call: Call, byShape: LaneKind): LaneK
   return PRODUCTS.has(op) || LINEAR_IN_FIRST.has(op) ? 'summed' : 'unknown';
 }
 
-/** Where in a lane's tensor a number of the whole's stands. */
-function place(at: number, shape: readonly number[], axis: number, count: number): number {
-  const inner = shape.slice(axis).reduce((size, length) => size * length, 1);
-  const own = inner / count;
-  return Math.floor(at / inner) * own + ((at % inner) % own);
+/** Whether each lane's part of a tensor holds the same numbers. */
+function isRepeated({ shape, values }: Literal, part: Literal, axis: number, count: number): boolean {
+  const length = shape.slice(axis).reduce((size, each) => size * each, 1) / count;
+  // Loops: there may be as many as a batch has activations.
+  for (let at = 0; at < values.length; at++) {
+    const block = Math.floor(at / length / count);
+    if (!Object.is(values[at], part.values[block * length + (at % length)])) return false;
+  }
+  return true;
 }

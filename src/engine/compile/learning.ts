@@ -46,7 +46,7 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
   const candidatesFor = (fed: Fed, microStep: number): Candidates => {
     const { others } = pairsOf(library, plan);
     const mayHaveLanes = programs.length === 1 || programs[1]!.lanes !== undefined; // which a session has for all or none
-    const found = candidates(library, plan, fed, weights, others, microStep, mayHaveLanes);
+    const found = candidates(library, { plan, weights, others, microStep }, fed, mayHaveLanes);
     for (const program of found.programs) for (const pair of usedBy(program, others)) used.set(pair.inGraph.name, pair);
     return found;
   };

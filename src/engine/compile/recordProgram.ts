@@ -1,18 +1,12 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { isTensor } from '../../core/batch.js';
-import type { StepPlan } from '../../core/compiler.js';
-import { computeGradients } from '../../core/compute.js';
-import { CompileError } from '../../core/errors.js';
-import { checkLabels } from '../../core/lossAndMetrics.js';
-import type { Values } from '../../core/predict.js';
-import { seededDraws } from '../seededDraws.js';
 import type { Backend } from './backend.js';
 import type { Fed } from './feed.js';
 import { nodeOf } from './graph.js';
 import type { Program } from './program.js';
-import { record, type Recording } from './record.js';
-import { settle } from './settle.js';
+import type { Recording } from './record.js';
+import { recordPass, type Outcome, type Passes } from './recordPass.js';
+import { settle, type Settled } from './settle.js';
 import type { Pair } from './syncedVariables.js';
 
 /** What the eager pass computed: what the graph's must be equal to. Everything is on the host. */
@@ -23,97 +17,53 @@ export interface Expected {
   readonly drawn: Readonly<Record<string, { readonly shape: readonly number[]; readonly values: Float32Array }>>;
 }
 
-/**
- * Runs the eager pass on a batch and writes it down: twice, to tell what is the same each time from what is not.
- *
- * @param others - Finds the variables that the pass uses beside the weights; it is given all there are.
- */
-export function recordProgram(
-  library: typeof tf,
-  plan: StepPlan,
-  { given: source, batch, tensors }: Fed,
-  weights: readonly Pair[],
-  others: readonly Pair[],
-  microStep: number,
-): { readonly program: Program; readonly expected: Expected } {
-  const backend = library.backend() as unknown as Backend;
-  const pairs = [...weights, ...others];
-  const known = new Map<object, string>(pairs.map(({ variable, inGraph }) => [variable.dataId, inGraph.name]));
-  tensors.forEach(({ dataId }, i) => known.set(dataId, `feed${i}`));
-  if (known.size < pairs.length + tensors.length) throw new CompileError('two variables or inputs share one tensor');
+/** A pass over a batch as it has been written down. */
+export interface Recorded {
+  readonly program: Program;
+  readonly expected: Expected;
+}
 
-  let predictions: readonly number[] | undefined;
-  const loss: typeof plan.loss = Object.assign((labels: Values, given: Values) => {
-    if (isTensor(given)) {
-      predictions = given.shape;
-      checkLabels(plan.loss, source, predictions, microStep);
-    }
-    return plan.loss(labels, given);
-  }, plan.loss);
-  const pass = (): Recording<Outcome> => {
-    const before = pairs.map(({ variable }) => variable.clone());
-    const putBack = (): void =>
-      pairs.forEach(({ variable }, i) => variable.dataId !== before[i]!.dataId && variable.assign(before[i]!));
-    try {
-      const recording = record(backend, known, () =>
-        computeGradients({ ...plan, loss, batch }, plan.weights, microStep),
-      );
-      const { metrics, gradients } = recording.result;
-      const scalars = [recording.result.loss, ...Object.values(metrics)];
-      const changed = pairs.filter(({ variable }, i) => variable.dataId !== before[i]!.dataId);
-      const result: Outcome = {
-        scalars: scalars.map((tensor) => recording.refOf(tensor)),
-        gradients: gradients.map((tensor) => recording.refOf(tensor)),
-        assigned: changed.map(({ variable, inGraph }) => ({ variable: inGraph, value: recording.refOf(variable) })),
-        numbers: scalars.map(({ dataId }) => Number(backend.readSync(dataId)[0])),
-        vectors: gradients.map(({ dataId }) => backend.readSync(dataId) as Float32Array),
-      };
-      return { ...recording, result };
-    } finally {
-      putBack();
-    }
-  };
-  const attempt = (draw: number): Recording<Outcome> => {
-    let recording: Recording<Outcome> | undefined;
-    library.tidy(() => void (recording = seededDraws(plan.seed, draw, pass)));
-    return recording!;
-  };
+/** Runs the eager pass on a batch and writes it down: twice, to tell what is the same each time from what is not. */
+export function recordProgram(library: typeof tf, passes: Passes, fed: Fed): Recorded {
   // Two draws that no micro-step has: a graph that passes the check passes it in every run with the same seed.
-  const first = attempt(-1);
-  const second = attempt(-2);
+  const first = recordPass(library, passes, fed, -1);
+  const second = recordPass(library, passes, fed, -2);
   const hosts = settle(first, second);
-  const { result, nodes } = second;
-  const [total, ...metrics] = result.scalars;
+  const { numbers, vectors } = second.result;
+  const drawn = hosts
+    .filter(({ random }) => random)
+    .map(({ name, shape, values }) => [name, { shape, values: values as Float32Array }] as const);
   return {
-    program: {
-      feeds: tensors.map(({ dataId, shape }) => ({ dtype: backend.tensorMap.get(dataId).dtype, shape })),
-      nodes,
-      hosts,
-      loss: total!,
-      random: hosts.some(({ random }) => random),
-      ...(predictions && { predictions }),
-      metrics,
-      gradients: result.gradients,
-      assigned: result.assigned,
-    },
-    expected: {
-      scalars: result.numbers,
-      gradients: result.vectors,
-      drawn: Object.fromEntries(
-        hosts
-          .filter(({ random }) => random)
-          .map(({ name, shape, values }) => [name, { shape, values: values as Float32Array }]),
-      ),
-    },
+    program: programOf(library, fed, second, hosts),
+    expected: { scalars: numbers, gradients: vectors, drawn: Object.fromEntries(drawn) },
   };
 }
 
-interface Outcome {
-  readonly scalars: readonly string[];
-  readonly gradients: readonly string[];
-  readonly assigned: Program['assigned'];
-  readonly numbers: readonly number[];
-  readonly vectors: readonly Float32Array[];
+/** The same run once, where it is known already what is drawn anew each time: nothing says so of a tensor in here. */
+export function recordOnce(library: typeof tf, passes: Passes, fed: Fed): Program {
+  const recording = recordPass(library, passes, fed, -2);
+  return programOf(library, fed, recording, recording.hosts);
+}
+
+function programOf(
+  library: typeof tf,
+  { tensors }: Fed,
+  { result, nodes }: Recording<Outcome>,
+  hosts: readonly Settled[],
+): Program {
+  const { tensorMap } = library.backend() as unknown as Backend;
+  const [total, ...metrics] = result.scalars;
+  return {
+    feeds: tensors.map(({ dataId, shape }) => ({ dtype: tensorMap.get(dataId).dtype, shape })),
+    nodes,
+    hosts,
+    loss: total!,
+    random: hosts.some(({ random }) => random),
+    ...(result.predictions && { predictions: result.predictions }),
+    metrics,
+    gradients: result.gradients,
+    assigned: result.assigned,
+  };
 }
 
 /** Which of the other variables a program uses. */

@@ -61,8 +61,11 @@ const MESSAGES = {
       intraOpThreads: { type: 'int32', id: 2 },
       interOpThreads: { type: 'int32', id: 5 },
       usePerSessionThreads: { type: 'bool', id: 9 },
+      graphOptions: { type: 'GraphOptions', id: 10 },
     },
   },
+  GraphOptions: { fields: { rewriteOptions: { type: 'RewriterConfig', id: 10 } } },
+  RewriterConfig: { fields: { disableMetaOptimizer: { type: 'bool', id: 19 } } },
   Arg: { fields: { name: { type: 'string', id: 1 }, type: { type: 'int32', id: 3 } } },
 };
 

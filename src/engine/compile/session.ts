@@ -28,7 +28,7 @@ export function openSession(backend: Backend, { nodes }: Graph, lanes?: number):
     const graph = { node: nodes, versions: { producer: 1395 } };
     const model = { schemaVersion: 1, metaGraphs: [{ info: { tags: ['serve'] }, graph }] };
     writeFileSync(join(folder, 'saved_model.pb'), encodeSavedModel(model));
-    if (lanes !== undefined) writeFileSync(join(folder, 'session_config.pb'), encodeConfig(inThreads(lanes)));
+    if (!backend.isUsingGpuDevice) writeFileSync(join(folder, 'session_config.pb'), encodeConfig(onCpu(lanes)));
     const id = binding.loadSavedModel(folder, 'serve');
     const call: Session['call'] = (inputs, inputRefs, outputRefs) =>
       binding.runSavedModel(id, backend.getInputTensorIds(inputs), inputRefs, outputRefs);
@@ -42,8 +42,15 @@ export function openSession(backend: Backend, { nodes }: Graph, lanes?: number):
   }
 }
 
-/** What lies beside a graph as `session_config.pb` is the session's (`src/engine/node/install/sessionConfig.ts`). */
-const inThreads = (lanes: number) => ({ intraOpThreads: 1, interOpThreads: lanes, usePerSessionThreads: true });
+/**
+ * What lies beside a graph as `session_config.pb` is the session's (`src/engine/node/install/sessionConfig.ts`).
+ *
+ * TensorFlow's own optimizer of graphs finds nothing any more that would pay on a CPU, and takes a second for a large one.
+ */
+const onCpu = (lanes?: number) => ({
+  ...(lanes !== undefined && { intraOpThreads: 1, interOpThreads: lanes, usePerSessionThreads: true }),
+  graphOptions: { rewriteOptions: { disableMetaOptimizer: true } },
+});
 
 /** Names of nodes as the binding wants them. */
 export function refsOf(refs: readonly string[]): string {

@@ -64,7 +64,7 @@ const PLAN = {
 
 function ofPlan(plan: StepPlan, fed: ReturnType<typeof feed>): Improved {
   const { weights } = pairsOf(tf, plan);
-  const { program: recorded, expected } = recordProgram(tf, plan, fed, weights, [], 1);
+  const { program: recorded, expected } = recordProgram(tf, { plan, weights, others: [], microStep: 1 }, fed);
   const better = improve(recorded);
 
   const state = plan.optimizer.init(plan.weights.slots);

@@ -21,11 +21,10 @@ export function transposedOnce(
   const others = draft.users(as.op, matrix, 1).filter(({ attr }) => JSON.stringify(attr) === alike);
   if (others.length === 0) return undefined;
   const turned = [draft.shapeOf(matrix).toReversed()];
-  const transposed = draft.add('Transpose', [matrix, draft.integers([1, 0])], turned, {
+  const once = draft.add('Transpose', [matrix, draft.integers([1, 0])], turned, {
     ...FLOATS,
     Tperm: { type: INT },
   });
-  const once = draft.add('Snapshot', [transposed], turned); // hides from TensorFlow's optimizer that each product could transpose by itself
   const product = (of: string, out: Shape): string => draft.add('MatMul', [of, once], [out], PLAIN);
   for (const { name, input, shapes } of others) draft.replace(name, product(input[0]!, shapes!.out[0]!));
   return product(rows, shape);
