@@ -1,3 +1,5 @@
+import type * as tf from '@tensorflow/tfjs';
+
 import { isNdArray, isTensor, samplesOf, weightOf, type Batch, type BatchValue, type BatchValues } from './batch.js';
 import { tensors } from './tensors.js';
 
@@ -8,8 +10,17 @@ export function sliceBatch(batch: Batch, start: number, end: number): Batch {
     typeof weight === 'number'
       ? (weight * (end - start)) / samplesOf(batch)
       : weight && Array.from(weight).slice(start, end);
-  const sliced = { xs: sliceValues(xs, start, end), ys: sliceValues(ys, start, end) };
-  return { ...rest, ...sliced, ...(own !== undefined && { weight: own }) };
+  const sliced = (value: BatchValue): BatchValue => sliceValue(value, start, end);
+  return { ...rest, xs: mapValues(xs, sliced), ys: mapValues(ys, sliced), ...(own !== undefined && { weight: own }) };
+}
+
+/** As many samples as are asked for, the batch's again and again; none weighs more. The batch holds tensors; those made are new, and the caller's. */
+export function repeatSamples({ xs, ys }: Batch, samples: number): Batch {
+  const repeated = (value: BatchValue): BatchValue => {
+    const rows = Array.from({ length: samples }, (_, i) => i % value.shape[0]!);
+    return tensors().gather(value as tf.Tensor, rows);
+  };
+  return { xs: mapValues(xs, repeated), ys: mapValues(ys, repeated) };
 }
 
 /** How much samples of a batch count in the mean over it. */
@@ -20,10 +31,10 @@ export function shareOf(part: Batch, batch: Batch): number {
   return whole === 0 ? 0 : weightOf(part) / whole;
 }
 
-function sliceValues(values: BatchValues, start: number, end: number): BatchValues {
-  if (isTensor(values) || isNdArray(values)) return sliceValue(values, start, end);
-  if (Array.isArray(values)) return values.map((value: BatchValue) => sliceValue(value, start, end));
-  return Object.fromEntries(Object.entries(values).map(([name, value]: [string, BatchValue]) => [name, sliceValue(value, start, end)])); // prettier-ignore
+function mapValues(values: BatchValues, map: (value: BatchValue) => BatchValue): BatchValues {
+  if (isTensor(values) || isNdArray(values)) return map(values);
+  if (Array.isArray(values)) return values.map(map);
+  return Object.fromEntries(Object.entries(values).map(([name, value]: [string, BatchValue]) => [name, map(value)]));
 }
 
 function sliceValue(value: BatchValue, start: number, end: number): BatchValue {

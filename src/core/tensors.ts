@@ -21,6 +21,7 @@ export interface Tensors extends Pick<
   | 'dispose'
   | 'div'
   | 'equal'
+  | 'gather'
   | 'keep'
   | 'log'
   | 'logSumExp'

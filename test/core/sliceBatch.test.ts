@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 
 import type { Batch, NdArray } from '../../src/core/batch.js';
-import { shareOf, sliceBatch } from '../../src/core/sliceBatch.js';
+import { repeatSamples, shareOf, sliceBatch } from '../../src/core/sliceBatch.js';
 
 const ofRows = (...rows: number[][]): NdArray => ({
   data: Float32Array.from(rows.flat()),
@@ -34,6 +34,22 @@ describe('sliceBatch', () => {
     expect(own.arraySync()).toStrictEqual([[[1, 2]], [[3, 4]]]);
     expect(part.ys).toStrictEqual(ofRows([1], [2]));
     tf.dispose([x, own]);
+  });
+
+  it('repeats samples of tensors until there are enough, or takes as many', () => {
+    const given = { xs: { x: tf.tensor1d([1, 2]) }, ys: [tf.tensor2d([[3], [4]])] };
+    for (const [samples, xs] of [
+      [5, [1, 2, 1, 2, 1]],
+      [1, [1]],
+    ] as const) {
+      // prettier-ignore
+      const repeated = repeatSamples({ ...given, weight: [1, 2] }, samples) as unknown as typeof given;
+      expect(repeated.xs.x.arraySync()).toStrictEqual(xs);
+      expect(repeated.ys[0]!.arraySync()).toStrictEqual(xs.map((x) => [x + 2]));
+      expect(repeated).not.toHaveProperty('weight');
+      tf.dispose([repeated.xs, repeated.ys]);
+    }
+    tf.dispose([given.xs, given.ys]);
   });
 
   it.each<[string, Batch['weight'], Batch['weight'], number]>([

@@ -1,8 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { samplesOf, valuesOf } from '../../core/batch.js';
+import { samplesOf, valuesOf, type Batch } from '../../core/batch.js';
 import { isOutOfMemory } from '../../core/outOfMemory.js';
-import { sliceBatch } from '../../core/sliceBatch.js';
+import { SHARES } from '../../core/reduceSamples.js';
+import { repeatSamples, sliceBatch } from '../../core/sliceBatch.js';
 import type { Backend } from './backend.js';
 import type { Fed } from './feed.js';
 import { improve } from './improve.js';
@@ -13,47 +14,83 @@ import type { Passes } from './recordPass.js';
 import { recordOnce, recordProgram, type Expected } from './recordProgram.js';
 import { withXla } from './xla.js';
 
+/** A program, and in how many lanes the session is to run that knows it. */
+export interface Candidate {
+  readonly program: Program;
+  readonly lanes: number;
+}
+
 /** Programs for a batch, the one to be preferred first, and what the pass gave that they must be equal to. */
 export interface Candidates {
-  readonly programs: readonly Program[];
+  readonly programs: readonly Candidate[];
   readonly expected: Expected;
 }
 
-/** Records the pass over a batch, and writes it in the ways that may be worth it. */
-export function candidates(library: typeof tf, passes: Passes, fed: Fed, mayHaveLanes: boolean): Candidates {
+/** Of one sample in a lane, TensorFlow.js records other ops. */
+const LEAST = 2;
+
+/**
+ * Records the pass over a batch, and writes it in the ways that may be worth it.
+ *
+ * @param known - In how many lanes the session runs, if there is one. The first batch decides, by what does not hang on how many samples it has: else a run that
+ *   goes on with a short batch would not go on bit for bit.
+ */
+export function candidates(library: typeof tf, passes: Passes, fed: Fed, known?: number): Candidates {
   const { isUsingGpuDevice } = library.backend() as unknown as Backend;
   const { xla } = passes.plan;
   const { program: whole, expected } = recordProgram(library, passes, fed);
-  if (xla === 'auto' ? isUsingGpuDevice : xla) return { programs: [withXla(improve(whole))], expected };
-  const count = isUsingGpuDevice || !mayHaveLanes ? 1 : laneCount(fed.batch, whole);
-  const part = count > 1 ? recordPart(library, passes, fed, count) : undefined;
-  const lanes = part && inLanes(whole, part, count);
-  return { programs: [...(lanes ? [lanes] : []), whole].map(improve), expected };
+  if (xla === 'auto' ? isUsingGpuDevice : xla)
+    return { programs: [{ program: withXla(improve(whole)), lanes: 1 }], expected };
+  const samples = samplesOf(fed.batch);
+  const count = known ?? (isUsingGpuDevice ? 1 : laneCount(whole, samples));
+  const fits = samples % count === 0 && samples >= LEAST * count && !(SHARES in fed.batch);
+  const plain = (lanes: number): Candidate => ({ program: improve(whole), lanes });
+  if (count === 1 || (known !== undefined && !fits)) return { programs: [plain(count)], expected };
+  if (!fits) return { programs: [plain(tryLanes(library, passes, fed.batch, count) ? count : 1)], expected };
+  const lanes = tryLanes(library, passes, fed.batch, count, whole);
+  const programs = lanes ? [{ program: improve(lanes), lanes: count }, plain(known ?? 1)] : [plain(known ?? 1)];
+  return { programs, expected };
 }
 
-/** Adds the first of some programs to `programs` with which `trial` does not fail. */
-export function firstThatFits(programs: Program[], [next, ...rest]: readonly Program[], trial: () => void): void {
-  programs.push(next!);
-  try {
-    trial();
-  } catch (error) {
-    programs.pop();
-    if (rest.length === 0) throw error;
-    firstThatFits(programs, rest, trial);
-  }
-}
-
-/** Records the pass over the first of `count` parts of a batch; undefined if the model takes only as many samples as there are. */
-function recordPart(library: typeof tf, passes: Passes, { batch }: Fed, count: number): Program | undefined {
+/** The pass in lanes, as it shows over `whole` batch and over a part of it; undefined if samples meet, or the model takes only as many as there are. */
+function tryLanes(
+  library: typeof tf,
+  passes: Passes,
+  batch: Batch,
+  count: number,
+  whole?: Program,
+): Program | undefined {
   let program: Program | undefined;
+  const fedOf = (of: Batch): Fed => {
+    const made = [...valuesOf(of.xs), ...valuesOf(of.ys)] as tf.Tensor[];
+    return { given: of, batch: of, tensors: made, made };
+  };
   library.tidy(() => {
-    const part = sliceBatch(batch, 0, samplesOf(batch) / count);
-    const tensors = [...valuesOf(part.xs), ...valuesOf(part.ys)] as tf.Tensor[];
+    // How many samples there are tells nothing: if too few, they come again.
+    const long = whole ? batch : repeatSamples(batch, LEAST * count);
+    const part = sliceBatch(long, 0, samplesOf(long) / count);
     try {
-      program = recordOnce(library, passes, { given: part, batch: part, tensors, made: tensors });
+      const over = whole ?? recordProgram(library, passes, fedOf(long)).program;
+      program = inLanes(over, recordOnce(library, passes, fedOf(part)), count);
     } catch (error) {
       if (isOutOfMemory(error)) throw error;
     }
   });
   return program;
+}
+
+/** Adds the program of the first candidate to `programs` with which `work` does not fail. */
+export function firstThatFits(
+  programs: Program[],
+  [next, ...rest]: readonly Candidate[],
+  work: (candidate: Candidate) => void,
+): void {
+  programs.push(next!.program);
+  try {
+    work(next!);
+  } catch (error) {
+    programs.pop();
+    if (rest.length === 0) throw error;
+    firstThatFits(programs, rest, work);
+  }
 }

@@ -1,18 +1,16 @@
 import { availableParallelism } from 'node:os';
 
-import { samplesOf, type Batch } from '../../core/batch.js';
 import type { Program } from './program.js';
 
-/** So many products of two numbers take as long as it takes to set cores going and to wait for the last, several times over. */
-const WORTH = 2 ** 24;
+/** So many products of two numbers for each sample: with some 32 samples, they take several times as long as it takes to set cores going and to wait for the last. */
+const WORTH = 2 ** 19;
 /** More cores have not been measured. */
 const MOST = 8;
 
-/** How many lanes a pass is worth: one for each core that TensorFlow may use, if the samples can be shared out evenly, or one. */
-export function laneCount(batch: Batch, program: Program): number {
+/** How many lanes a pass over samples is worth: one for each core that TensorFlow may use, or one. */
+export function laneCount(program: Program, samples: number): number {
   const cores = Number(process.env['TF_NUM_INTRAOP_THREADS']) || availableParallelism();
-  const shares = cores <= MOST && samplesOf(batch) % cores === 0 && typeof batch.weight !== 'object';
-  return shares && productsOf(program) >= WORTH ? cores : 1;
+  return cores <= MOST && productsOf(program) >= WORTH * samples ? cores : 1;
 }
 
 /** The products of two numbers in the matrix products and convolutions of a pass. */

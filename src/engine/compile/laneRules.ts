@@ -2,9 +2,9 @@ import type { GraphNode } from './graph.js';
 
 /**
  * How a tensor of the whole batch is made of those of its lanes, each a part of the samples: the lanes' one after the other along an axis (its number), the
- * same as in each lane, their sum, or in no way that is known.
+ * same as in each lane, their sum, their mean, or in no way that is known.
  */
-export type LaneKind = number | 'shared' | 'summed' | 'unknown';
+export type LaneKind = number | 'shared' | 'summed' | 'averaged' | 'unknown';
 
 /** An op on tensors of which some have the lanes along an axis; the others are the same in each lane. */
 export interface Call {
@@ -121,10 +121,9 @@ export const ALONG: Readonly<Record<string, Along>> = {
 
 /** Sums over the samples of a kernel's gradient: of images, and of what has come in behind. */
 const ofKernel = (call: Call): boolean => call.inputs[0] === 0 && call.inputs[1] === 'shared' && call.inputs[2] === 0;
-/** Means count as sums: each lane's is over as many. */
 const reduced = (call: Call): boolean => axesAt(call, 1)?.includes(call.inputs[0] as number) === true;
 
-/** Ops whose output is the sum of what the lanes give. */
+/** Ops whose output is the sum of what the lanes give; of means, the mean: each lane's is over as many. */
 export const SUMMING: Readonly<Record<string, (call: Call) => boolean>> = {
   ...rules('Sum Mean', reduced),
   ...rules('Conv2DBackpropFilter Conv3DBackpropFilterV2 DepthwiseConv2dNativeBackpropFilter', ofKernel),

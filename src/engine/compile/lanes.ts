@@ -1,7 +1,11 @@
 import { FLOAT, INT, nodeOf, type GraphNode } from './graph.js';
 import { laneKinds } from './laneKinds.js';
+import type { LaneKind } from './laneRules.js';
 import type { Program } from './program.js';
 import type { Settled } from './settle.js';
+
+const MEANS = new Set<LaneKind | undefined>(['averaged', 'shared']);
+const SUMS = new Set<LaneKind | undefined>(['summed', 'averaged', 'shared']);
 
 /**
  * A pass in lanes: each core computes its part of the samples from the first op to the last, and what they give is added up.
@@ -13,11 +17,12 @@ import type { Settled } from './settle.js';
  * @returns undefined unless it is certain that samples meet nowhere but in sums.
  */
 export function inLanes(whole: Program, lane: Program, count: number): Program | undefined {
-  const kinds = laneKinds(whole, lane, count);
+  const values = laneKinds(whole, lane, count, 'values');
+  const kinds = laneKinds(whole, lane, count, 'gradients');
   const start = gradientStart(lane);
-  const results = [whole.loss, ...whole.metrics, ...whole.gradients];
-  const fits = results.every((ref) => ['shared', 'summed'].includes(String(kinds?.get(ref))));
-  if (!kinds || start === undefined || !fits || whole.assigned.length > 0) return undefined;
+  if (!values || !kinds || start === undefined || whole.assigned.length > 0) return undefined;
+  const areMeans = [whole.loss, ...whole.metrics].every((ref) => MEANS.has(values.get(ref)));
+  if (!areMeans || !whole.gradients.every((ref) => SUMS.has(kinds.get(ref)))) return undefined;
 
   const nodes: GraphNode[] = [];
   const hosts: Settled[] = [];
@@ -76,7 +81,7 @@ export function inLanes(whole: Program, lane: Program, count: number): Program |
     // The gradients of the lanes' losses by the whole's, which is their mean.
     host.name === start ? { ...host, values: Float32Array.of(1 / count) } : (wholeDraws.get(host.name) ?? host),
   );
-  return { ...whole, ...result, nodes, hosts: [...given, ...hosts], lanes: count };
+  return { ...whole, ...result, nodes, hosts: [...given, ...hosts] };
 }
 
 /** What an op's outputs are called. */

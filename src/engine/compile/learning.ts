@@ -42,12 +42,13 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
   const programs: Program[] = [gradientProgram(plan.weights.slots)];
   const indices = new Map<string, number | undefined>();
   let graph: StepGraph | undefined;
+  let lanes: number | undefined;
 
   const candidatesFor = (fed: Fed, microStep: number): Candidates => {
     const { others } = pairsOf(library, plan);
-    const mayHaveLanes = programs.length === 1 || programs[1]!.lanes !== undefined; // which a session has for all or none
-    const found = candidates(library, { plan, weights, others, microStep }, fed, mayHaveLanes);
-    for (const program of found.programs) for (const pair of usedBy(program, others)) used.set(pair.inGraph.name, pair);
+    const found = candidates(library, { plan, weights, others, microStep }, fed, lanes);
+    for (const { program } of found.programs)
+      for (const pair of usedBy(program, others)) used.set(pair.inGraph.name, pair);
     return found;
   };
   const targets = weights.map(({ inGraph }) => inGraph);
@@ -59,17 +60,16 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
     const first = candidatesFor(fed, microStep);
     const update = updateOf(library, plan, initial, groups, targets);
     const open = (values: Values): void => {
-      graph = openStep(backend, plan, programs, weights, [...used.values()], groups, update, values);
+      graph = openStep(backend, plan, programs, weights, [...used.values()], groups, update, values, lanes);
     };
     /** Opens a graph that knows the first of the candidates that computes what it should. */
     const learn = (fed: Fed, { programs: found, expected }: Candidates, values: Values): void => {
-      firstThatFits(programs, found, () =>
-        attempt(library, () => {
-          graph?.close();
-          open(values);
-          checkPass(library, graph!, programs.length - 1, fed, expected);
-        }),
-      );
+      firstThatFits(programs, found, (candidate) => {
+        ({ lanes } = candidate);
+        graph?.close();
+        open(values);
+        checkPass(library, graph!, programs.length - 1, fed, expected);
+      });
       indices.set(keyOf(fed.given), programs.length - 1);
     };
     /** Makes a graph that knows one more shape, and moves everything over. */

@@ -22,8 +22,6 @@ export interface Program {
   readonly predictions?: readonly number[];
   /** Whether it draws random numbers. */
   readonly random: boolean;
-  /** In how many lanes it is computed, if in more than one. */
-  readonly lanes?: number;
   /** Variables that the pass itself sets (a batch norm's moving mean), and to what. */
   readonly assigned: readonly { readonly variable: GraphVariable; readonly value: string }[];
 }

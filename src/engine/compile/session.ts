@@ -19,9 +19,9 @@ export interface Session {
 /**
  * Writes a graph as a SavedModel, which is the one kind that the binding loads, and loads it.
  *
- * @param lanes - Its ops run side by side in so many threads, each op in one; unless given, one op after the other, each in all.
+ * @param lanes - Its ops run side by side in so many threads, each op in one; in one, one op after the other, each in all.
  */
-export function openSession(backend: Backend, { nodes }: Graph, lanes?: number): Session {
+export function openSession(backend: Backend, { nodes }: Graph, lanes = 1): Session {
   const { binding } = backend;
   const folder = mkdtempSync(join(tmpdir(), 'gradstream-step-'));
   try {
@@ -47,8 +47,8 @@ export function openSession(backend: Backend, { nodes }: Graph, lanes?: number):
  *
  * TensorFlow's own optimizer of graphs finds nothing any more that would pay on a CPU, and takes a second for a large one.
  */
-const onCpu = (lanes?: number) => ({
-  ...(lanes !== undefined && { intraOpThreads: 1, interOpThreads: lanes, usePerSessionThreads: true }),
+const onCpu = (lanes: number) => ({
+  ...(lanes > 1 && { intraOpThreads: 1, interOpThreads: lanes, usePerSessionThreads: true }),
   graphOptions: { rewriteOptions: { disableMetaOptimizer: true } },
 });
 

@@ -41,7 +41,7 @@ function sumsOf({ weights }: StepPlan): GraphVariable[] {
   return weights.slots.map(({ shape }, i) => ({ name: `sum/${i}`, dtype: FLOAT, shape }));
 }
 
-/** Writes the graph of a step over batches of several shapes, and loads it with the model's weights and `values` for its other variables. */
+/** Writes the graph of a step over batches of several shapes, and loads it with the model's weights and `values` for its other variables, to run in so many lanes. */
 export function openStep(
   backend: Backend,
   plan: StepPlan,
@@ -51,6 +51,7 @@ export function openStep(
   groups: readonly WeightGroup[],
   update: Update,
   values: Values,
+  lanes?: number,
 ): StepGraph {
   const graph: Graph = { nodes: [] };
   const sums = sumsOf(plan);
@@ -65,7 +66,7 @@ export function openStep(
   const finish = addFinish(graph, addGrouped(graph, 'finish/sums', groups, reads), plan, update.add);
   addFloat(graph, SUM, 'Mul', [addFlatten(graph, 'joined', reads), SCALE]);
 
-  const session = openSession(backend, graph, programs[1]?.lanes);
+  const session = openSession(backend, graph, lanes);
   const free = (outputs: readonly Output[]): void => outputs.forEach(({ id }) => backend.binding.deleteTensor(id));
   const reload = (values: Values): void => {
     const entries = [

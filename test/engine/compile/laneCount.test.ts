@@ -1,17 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import type { Batch } from '../../../src/core/batch.js';
 import { laneCount } from '../../../src/engine/compile/laneCount.js';
 import type { Program } from '../../../src/engine/compile/program.js';
 
 vi.mock('node:os', () => ({ availableParallelism: vi.fn() }));
 
-const batchOf = (samples: number, weight?: Batch['weight']): Batch => ({
-  xs: { data: new Float32Array(samples), shape: [samples] },
-  ys: { data: new Float32Array(samples), shape: [samples] },
-  ...(weight !== undefined && { weight }),
-});
 type Node = Program['nodes'][number];
 const programOf = (...nodes: Omit<Node, 'name' | 'input'>[]): Program =>
   ({ nodes: nodes.map((node) => ({ name: 'op', input: [], ...node })) }) as unknown as Program;
@@ -21,7 +15,7 @@ const product = (rows: number, inner: number, columns: number, turned = false): 
     attr: { adj_x: { b: turned } },
     shapes: { in: [turned ? [1, inner, rows] : [1, rows, inner], [1, inner, columns]], out: [[1, rows, columns]] },
   });
-/** 2²⁴ products of two numbers, the least that is worth it. */
+/** 2²⁴ products of two numbers, the least that is worth it for 32 samples. */
 const LARGE = product(2 ** 8, 2 ** 8, 2 ** 8);
 
 describe('laneCount', () => {
@@ -33,12 +27,12 @@ describe('laneCount', () => {
 
   it.each([1, 2, 3, 8])('is the number of cores: %d', (cores) => {
     vi.mocked(availableParallelism).mockReturnValue(cores);
-    expect(laneCount(batchOf(24), LARGE)).toBe(cores);
+    expect(laneCount(LARGE, 24)).toBe(cores);
   });
 
   it('is one for more cores than have been measured', () => {
     vi.mocked(availableParallelism).mockReturnValue(16);
-    expect(laneCount(batchOf(32), LARGE)).toBe(1);
+    expect(laneCount(LARGE, 32)).toBe(1);
   });
 
   it.each([
@@ -47,29 +41,24 @@ describe('laneCount', () => {
     ['0', 2],
   ])('is the number of threads that TensorFlow was given, if it was: %s', (threads, count) => {
     vi.stubEnv('TF_NUM_INTRAOP_THREADS', threads);
-    expect(laneCount(batchOf(32), LARGE)).toBe(count);
-  });
-
-  it('is one if samples are left over, or weigh one by one', () => {
-    expect(laneCount(batchOf(31), LARGE)).toBe(1);
-    expect(laneCount(batchOf(32, Array<number>(32).fill(1)), LARGE)).toBe(1);
-    expect(laneCount(batchOf(32, 5), LARGE)).toBe(2);
+    expect(laneCount(LARGE, 32)).toBe(count);
   });
 
   it('is one for a pass that is done before cores have been set going', () => {
-    expect(laneCount(batchOf(32), product(2 ** 8, 2 ** 8, 2 ** 8 - 1))).toBe(1);
-    expect(laneCount(batchOf(32), programOf())).toBe(1);
+    expect(laneCount(product(2 ** 8, 2 ** 8, 2 ** 8 - 1), 32)).toBe(1);
+    expect(laneCount(LARGE, 33)).toBe(1);
+    expect(laneCount(programOf(), 32)).toBe(1);
   });
 
   it('counts products however they are turned, and convolutions with their two gradients', () => {
-    expect(laneCount(batchOf(32), product(2 ** 4, 2 ** 16, 2 ** 4, true))).toBe(2);
+    expect(laneCount(product(2 ** 4, 2 ** 16, 2 ** 4, true), 32)).toBe(2);
     const conv = (filters: number) =>
       programOf({
         op: 'Conv2D',
         attr: {},
         shapes: { in: [[32, 16, 16, 16], [3, 3, 16, filters]], out: [[32, 16, 16, filters]] }, // prettier-ignore
       });
-    expect(laneCount(batchOf(32), conv(4))).toBe(1); // 3 · 2¹³ · 4 · 144 = 14 155 776
-    expect(laneCount(batchOf(32), conv(5))).toBe(2);
+    expect(laneCount(conv(4), 32)).toBe(1); // 3 · 2¹³ · 4 · 144 = 14 155 776
+    expect(laneCount(conv(5), 32)).toBe(2);
   });
 });

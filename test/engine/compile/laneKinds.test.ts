@@ -10,11 +10,13 @@ type Length = number | 'n' | 'nt';
 type Shape = readonly Length[];
 const LENGTHS = { whole: { n: 6, nt: 18 }, lane: { n: 3, nt: 9 } };
 const SUM = 'a sum over samples';
+const MEAN = 'a mean over samples';
+const COUNT = 'the number of samples';
 const constant = (...values: number[]) => ({ values });
-/** An input: of samples or the same for all by its shape, a sum over samples, or numbers that are the same in every run. */
-type Input = Shape | readonly [typeof SUM, Shape] | { readonly values: readonly number[] };
+/** An input: of samples or the same for all by its shape, a sum or a mean over samples, their number, or numbers that are the same in every run. */
+type Input = Shape | readonly [typeof SUM | typeof MEAN, Shape] | typeof COUNT | { readonly values: readonly number[] };
 
-const isShape = (input: Input): input is Shape => Array.isArray(input) && input[0] !== SUM;
+const isShape = (input: Input): input is Shape => Array.isArray(input) && input[0] !== SUM && input[0] !== MEAN;
 
 function programOf(
   of: keyof typeof LENGTHS,
@@ -31,7 +33,7 @@ function programOf(
   const shapes: number[][] = [];
   const input = inputs.map((each, i) => {
     if (!Array.isArray(each)) {
-      const { values } = each as { values: number[] };
+      const { values } = each === COUNT ? { values: [LENGTHS[of].n] } : (each as { values: number[] });
       hosts.push({ name: `host${i}`, op, dtype: FLOAT, shape: [values.length], values: Float32Array.from(values) });
       shapes.push([values.length]);
       return `host${i}`;
@@ -41,7 +43,7 @@ function programOf(
     if (isShape(each)) return feed(shape);
     hosts.push({ name: `axes${i}`, op, dtype: FLOAT, shape: [1], values: Float32Array.of(0) });
     const long: Shape = ['n', ...shape];
-    nodes.push({ name: `sum${i}`, op: 'Sum', input: [feed(long), `axes${i}`], attr: {}, shapes: { in: [sized(long), [1]], out: [sized(shape)] } }); // prettier-ignore
+    nodes.push({ name: `sum${i}`, op: each[0] === SUM ? 'Sum' : 'Mean', input: [feed(long), `axes${i}`], attr: {}, shapes: { in: [sized(long), [1]], out: [sized(shape)] } }); // prettier-ignore
     return `sum${i}`;
   });
   nodes.push({ name: 'it', op, input, attr, shapes: { in: shapes, out: outs.map(sized) } });
@@ -49,9 +51,9 @@ function programOf(
 }
 
 /** The kind of what an op gives. */
-function kindOf(op: string, inputs: readonly Input[], out: Shape, attr: Record<string, Attr> = {}): LaneKind {
+function kindOf([op, inputs, out, attr = {}]: Case, of: 'values' | 'gradients' = 'gradients'): LaneKind {
   const [whole, lane] = (['whole', 'lane'] as const).map((of) => programOf(of, op, inputs, [out], attr));
-  return laneKinds(whole!, lane!, 2)!.get('it')!;
+  return laneKinds(whole!, lane!, 2, of)!.get('it')!;
 }
 
 const on = { b: true };
@@ -194,7 +196,6 @@ const ALONG: readonly (readonly [number, ...Case])[] = [
 /** What adds up. */
 const SUMMED: readonly Case[] = [
   ['Sum', [['n', 4], constant(0)], [4]],
-  ['Mean', [['n', 4], constant(0, 1)], []],
   ['Sum', [[4, 'n'], constant(-1)], [4]],
   [
     'BatchMatMulV2',
@@ -353,19 +354,46 @@ const named = (cases: readonly Case[]) => cases.map((each) => [JSON.stringify(ea
 
 describe('laneKinds', () => {
   it.each(ALONG.map((each) => [JSON.stringify(each), each] as const))('lie along %s', (_name, [axis, ...given]) => {
-    expect(kindOf(...given)).toBe(axis);
+    expect(kindOf(given)).toBe(axis);
   });
 
   it.each(named(SUMMED))('add up: %s', (_name, given) => {
-    expect(kindOf(...given)).toBe('summed');
+    expect(kindOf(given)).toBe('summed');
   });
 
   it.each(named(UNKNOWN))('does not know %s', (_name, given) => {
-    expect(kindOf(...given)).toBe('unknown');
+    expect(kindOf(given)).toBe('unknown');
+  });
+
+  it('means are averages, and stay so', () => {
+    expect(kindOf(['Mean', [['n', 4], constant(0, 1)], []], 'values')).toBe('averaged');
+    expect(kindOf(['Sqrt', [[MEAN, [4]]], [4]], 'values')).toBe('unknown');
+    expect(kindOf(['Mul', [[MEAN, [4]], [4]], [4]], 'values')).toBe('averaged');
+    expect(kindOf(['Mean', [[MEAN, [4]], constant(0)], []], 'values')).toBe('averaged');
+  });
+
+  it.each([
+    ['a mean and what is the same in each lane is a mean', MEAN, [4], 'averaged', 'averaged'],
+    ['a sum and that is a sum of what goes with the share of the loss alone', SUM, [4], 'unknown', 'summed'],
+    ['sums and means are neither', SUM, [MEAN, [4]], 'unknown', 'unknown'],
+  ] as const)('%s', (_what, one, other, asValue, asGradient) => {
+    const added: Case = ['Add', [[one, [4]], other], [4]];
+    expect(kindOf(added, 'values')).toBe(asValue);
+    expect(kindOf(added, 'gradients')).toBe(asGradient);
+  });
+
+  it.each<[string, Case, LaneKind]>([
+    ['as a shape', ['Reshape', [['n', 3, 4], COUNT], ['nt', 4]], 0],
+    ['as what is filled', ['Fill', [COUNT, []], ['n', 4]], 0],
+    ['as a factor, in gradients alone', ['Mul', [['n', 4], COUNT], ['n', 4]], 'unknown'],
+    ['as a divisor of a sum, in gradients alone', ['RealDiv', [[SUM, [1]], COUNT], [1]], 'unknown'],
+  ])('a number that goes with that of samples is taken %s', (_what, given, kind) => {
+    expect(kindOf(given, 'values')).toBe(kind);
+    expect(kindOf(given, 'gradients')).not.toBe('unknown');
   });
 
   it('what no sample goes into is the same in each lane', () => {
-    expect(kindOf('Softmax', [[4, 5]], [4, 5])).toBe('shared');
+    expect(kindOf(['Softmax', [[4, 5]], [4, 5]])).toBe('shared');
   });
 
   it.each([
@@ -377,13 +405,13 @@ describe('laneKinds', () => {
       const values = Float32Array.from({ length: n }, (_, at) => value(at));
       return { feeds: [], nodes: [], hosts: [{ name: 'host0', op: '', dtype: FLOAT, shape: [n], values }] };
     });
-    expect(laneKinds(whole as unknown as Program, lane as unknown as Program, 2)!.get('host0')).toBe(kind);
+    expect(laneKinds(whole as unknown as Program, lane as unknown as Program, 2, 'values')!.get('host0')).toBe(kind);
   });
 
   it('nothing of a lane that has other ops than the whole', () => {
     const whole = programOf('whole', 'Relu', [['n', 4]], [['n', 4]], {});
     const other = programOf('lane', 'Elu', [['n', 4]], [['n', 4]], {});
-    expect(laneKinds(whole, other, 2)).toBeUndefined();
-    expect(laneKinds(whole, { ...whole, nodes: [] }, 2)).toBeUndefined();
+    expect(laneKinds(whole, other, 2, 'values')).toBeUndefined();
+    expect(laneKinds(whole, { ...whole, nodes: [] }, 2, 'values')).toBeUndefined();
   });
 });

@@ -1,15 +1,25 @@
 import * as tf from '@tensorflow/tfjs';
 import { readdirSync, readFileSync } from 'node:fs';
+import { lastValueFrom, Subject, tap, toArray } from 'rxjs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { sgd } from '../../../src/optim/sgd.js';
 import { adam } from '../../../src/optim/adam.js';
+import { readback } from '../../../operators/readback.js';
+import { trainStep } from '../../../operators/trainStep.js';
+import { checkpointEvery } from '../../../src/checkpoint/checkpointEvery.js';
+import { latest } from '../../../src/checkpoint/latest.js';
+import { memoryStore } from '../../../src/checkpoint/memoryStore.js';
+import type { TrainingEvent } from '../../../src/core/events.js';
+import { fromPull } from '../../../src/core/fromPull.js';
+import type { Checkpoint } from '../../../src/core/snapshot.js';
+import type { MetricFunction } from '../../../src/core/metric.js';
 import type { Program } from '../../../src/engine/compile/program.js';
 import { mse } from '../../../src/losses/mse.js';
-import type { TrainOptions } from '../../../src/trainer/train.js';
 import { absent, INSTALLED } from '../node/installed.js';
 import { stacks } from './stacks.js';
 import {
+  dense,
   expectNear,
   expectSame,
   free,
@@ -24,11 +34,9 @@ import {
   type Scenario,
 } from './support.js';
 
-/** In how many lanes batches are computed that can be shared out evenly, and what became of each. */
+/** In how many lanes batches are computed if they can be shared out evenly, and what became of each. */
 const lanes = vi.hoisted(() => ({ count: 2, made: [] as (Program | undefined)[] }));
-vi.mock('../../../src/engine/compile/laneCount.js', () => ({
-  laneCount: ({ xs }: { xs: tf.Tensor }) => (xs.shape[0]! % lanes.count === 0 ? lanes.count : 1),
-}));
+vi.mock('../../../src/engine/compile/laneCount.js', () => ({ laneCount: () => lanes.count }));
 vi.mock('../../../src/engine/compile/lanes.js', async (original) => {
   const { inLanes } = await original<typeof import('../../../src/engine/compile/lanes.js')>();
   return {
@@ -128,7 +136,7 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
     };
     const inLanes = await outcomeOf(true, noisy);
     expect(made()).toStrictEqual([true]);
-    lanes.count = 7;
+    lanes.count = 1;
     expectNear(inLanes, await outcomeOf(true, noisy));
   });
 
@@ -142,6 +150,36 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
     expect(await run()).toStrictEqual(await run());
   });
 
+  it('goes on bit for bit from every micro-step, whatever the size of the batch that comes first then', async () => {
+    const sizes = [6, 8, 3, 1, 4, 6];
+    const run = async (stopAt: number, from?: Checkpoint) => {
+      const [model, store, until] = [dense(), memoryStore(), new Subject<void>()];
+      let given = 0;
+      const events$ = fromPull(() => randomBatches(sizes), { prefetch: 0, until, ...(from && { from }) }).pipe(
+        tap(() => ++given === stopAt && until.next()),
+        trainStep(model, { loss: mse, optimizer: adam(), accumulate: 2, compile: true }),
+        readback(),
+        checkpointEvery<TrainingEvent>(9, store),
+        toArray(),
+      );
+      const losses = (await lastValueFrom(events$)).flatMap((event) =>
+        event.type === 'step' ? event.microBatches.map(({ loss }) => loss) : [],
+      );
+      const weights = model.getWeights().map((weight) => [...weight.dataSync()]);
+      model.dispose();
+      return { losses, weights, rest: await latest(store) };
+    };
+    const whole = await run(Infinity);
+    for (let stopAt = 1; stopAt < sizes.length; stopAt++) {
+      lanes.made = [];
+      const first = await run(stopAt);
+      const second = await run(Infinity, first.rest);
+      expect(second.weights).toStrictEqual(whole.weights);
+      expect(second.losses).toStrictEqual(whole.losses.slice(whole.losses.length - second.losses.length));
+      expect(made()).not.toContain(false);
+    }
+  });
+
   it('has a thread for each lane while it is there', async () => {
     const during = async () => {
       const seen: number[] = [];
@@ -151,7 +189,7 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
       return seen; // at the step, and at the end
     };
     expect(await during()).toStrictEqual([2, 0]);
-    lanes.count = 7;
+    lanes.count = 1;
     expect(await during()).toStrictEqual([0, 0]);
   });
 
@@ -190,19 +228,35 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
       expect(made()).toStrictEqual([false]);
     });
 
-    it('a metric that is no mean, which is taken as it is', async () => {
-      const metrics = { rmse: (ys: tf.Tensor, y: tf.Tensor) => tf.sqrt(tf.mean(tf.square(tf.sub(ys, y)))) };
-      await expectSame({ batches: () => randomBatches(SIZES), options: () => ({ ...options(), metrics }) });
+    const notMeans: Record<string, MetricFunction> = {
+      'a root of a mean': (ys: tf.Tensor, y: tf.Tensor) => tf.sqrt(tf.mean(tf.square(tf.sub(ys, y)))),
+      'a sum': (_: tf.Tensor, y: tf.Tensor) => tf.sum(y),
+      'a count that is 0 in the first batch': (_: tf.Tensor, y: tf.Tensor) => tf.sum(tf.cast(tf.greater(y, 1), 'float32')), // prettier-ignore
+      'a sum over the number of samples': (_: tf.Tensor, y: tf.Tensor) => tf.div(tf.sum(y), y.shape[0]!),
+      'a sum and what is the same for all': (_: tf.Tensor, y: tf.Tensor) => tf.add(tf.sum(y), 1),
+      'a sum and a mean': (_: tf.Tensor, y: tf.Tensor) => tf.add(tf.sum(y), tf.mean(y)),
+      'by a root of the number of samples': (_: tf.Tensor, y: tf.Tensor) => tf.mean(tf.mul(y, Math.sqrt(y.shape[0]!))),
+    };
+    it.each(Object.entries(notMeans))('a metric that is no mean: %s', async (_what, metric) => {
+      await expectSame({ batches: () => randomBatches(SIZES), options: () => ({ ...options(), metrics: { metric } }) });
+
+      expect(made()).toStrictEqual([false]);
+    });
+
+    it('a loss that is a sum over samples', async () => {
+      const loss = (ys: tf.Tensor, y: tf.Tensor) => tf.sum(tf.square(tf.sub(ys, y)));
+      await expectSame({ batches: () => randomBatches(SIZES), options: () => ({ ...options(), loss }) });
 
       expect(made()).toStrictEqual([false]);
     });
   });
 
-  it.each<[string, Partial<TrainOptions>]>([
-    ['loss', { loss: (ys: tf.Tensor, y: tf.Tensor) => tf.sum(tf.square(tf.sub(ys, y))) }],
-    ['metric', { metrics: { sum: (_: tf.Tensor, y: tf.Tensor) => tf.sum(y) } }],
-  ])('a %s that is a sum over samples shows in the check, and the pass is taken without lanes', async (_what, more) => {
-    await expectSame({ batches: () => randomBatches(SIZES), options: () => ({ ...options(), ...more }) });
+  it('a gradient of its own that goes with the number of samples shows in the check, and the pass is taken without lanes', async () => {
+    const scaled = tf.customGrad((y, save) => {
+      (save as (kept: tf.Tensor[]) => void)([y as tf.Tensor]);
+      return { value: tf.mul(y as tf.Tensor, 1), gradFunc: (dy: tf.Tensor) => tf.mul(dy, dy.shape[0]!) };
+    });
+    await expectSame(mixing((y) => scaled(y)));
 
     expect(made()).toStrictEqual([true]);
   });
