@@ -21,7 +21,7 @@ export interface Session {
  *
  * @param lanes - Its ops run side by side in so many threads, each op in one; in one, one op after the other, each in all.
  */
-export function openSession(backend: Backend, { nodes }: Graph, lanes = 1): Session {
+export function openSession(backend: Backend, { nodes }: Graph, lanes: number): Session {
   const { binding } = backend;
   const folder = mkdtempSync(join(tmpdir(), 'gradstream-step-'));
   try {

@@ -51,7 +51,7 @@ export function openStep(
   groups: readonly WeightGroup[],
   update: Update,
   values: Values,
-  lanes?: number,
+  lanes = 1,
 ): StepGraph {
   const graph: Graph = { nodes: [] };
   const sums = sumsOf(plan);

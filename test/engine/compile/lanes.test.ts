@@ -34,9 +34,17 @@ import {
   type Scenario,
 } from './support.js';
 
-/** In how many lanes batches are computed if they can be shared out evenly, and what became of each. */
-const lanes = vi.hoisted(() => ({ count: 2, made: [] as (Program | undefined)[] }));
+/** In how many lanes batches are computed if they can be shared out evenly, what became of each, and in how many each session was opened. */
+const lanes = vi.hoisted(() => ({ count: 2, made: [] as (Program | undefined)[], opened: [] as number[] }));
 vi.mock('../../../src/engine/compile/laneCount.js', () => ({ laneCount: () => lanes.count }));
+vi.mock('../../../src/engine/compile/session.js', async (original) => {
+  const session = await original<typeof import('../../../src/engine/compile/session.js')>();
+  const openSession: typeof session.openSession = (backend, graph, count) => {
+    lanes.opened.push(count);
+    return session.openSession(backend, graph, count);
+  };
+  return { ...session, openSession };
+});
 vi.mock('../../../src/engine/compile/lanes.js', async (original) => {
   const { inLanes } = await original<typeof import('../../../src/engine/compile/lanes.js')>();
   return {
@@ -62,6 +70,7 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
   beforeEach(() => {
     lanes.count = 2;
     lanes.made = [];
+    lanes.opened = [];
   });
 
   describe('gives what eager steps give', () => {
@@ -79,6 +88,7 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
 
       // Batches of 6, of 4 and of 3: these cannot be shared out.
       expect(made()).toStrictEqual(without.includes(name) ? [false] : [true, true]);
+      expect(lanes.opened).toStrictEqual(Array(3).fill(without.includes(name) ? 1 : 2)); // none a second time, without lanes
     });
 
     it.each([3, 4, 6])('with %d lanes', async (count) => {
@@ -86,6 +96,7 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
       await expectSame({ batches: () => randomBatches(Array<number>(5).fill(12)), options });
 
       expect(made()).toStrictEqual([true]);
+      expect(lanes.opened).toStrictEqual([count]);
     });
 
     it('with metrics that are means of samples', async () => {
@@ -135,7 +146,7 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
       options,
     };
     const inLanes = await outcomeOf(true, noisy);
-    expect(made()).toStrictEqual([true]);
+    expect(lanes.opened).toStrictEqual([2]);
     lanes.count = 1;
     expectNear(inLanes, await outcomeOf(true, noisy));
   });
@@ -259,6 +270,7 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
     await expectSame(mixing((y) => scaled(y)));
 
     expect(made()).toStrictEqual([true]);
+    expect(lanes.opened).toStrictEqual([2, 1, 1, 1]);
   });
 
   it('a model that takes only as many samples as there are is not cut', async () => {
