@@ -9,7 +9,7 @@ const MESSAGES = {
   MetaGraph: { fields: { info: { type: 'MetaInfo', id: 1 }, graph: { type: 'Graph', id: 2 } } },
   MetaInfo: { fields: { tags: list('string', 4) } },
   Graph: {
-    fields: { node: list('Node', 1), library: { type: 'Library', id: 2 }, versions: { type: 'Versions', id: 4 } },
+    fields: { node: list('Node', 1), versions: { type: 'Versions', id: 4 } },
   },
   Versions: { fields: { producer: { type: 'int32', id: 1 }, minConsumer: { type: 'int32', id: 2 } } },
   Node: {
@@ -22,7 +22,7 @@ const MESSAGES = {
     },
   },
   Attr: {
-    oneofs: { value: { oneof: ['list', 's', 'i', 'f', 'b', 'type', 'shape', 'tensor', 'func'] } },
+    oneofs: { value: { oneof: ['list', 's', 'i', 'f', 'b', 'type', 'shape', 'tensor'] } },
     fields: {
       list: { type: 'List', id: 1 },
       s: { type: 'bytes', id: 2 },
@@ -32,11 +32,9 @@ const MESSAGES = {
       type: { type: 'int32', id: 6 },
       shape: { type: 'Shape', id: 7 },
       tensor: { type: 'Tensor', id: 8 },
-      func: { type: 'Func', id: 10 },
     },
   },
   List: { fields: { i: list('int64', 3), f: list('float', 4), type: list('int32', 6), shape: list('Shape', 7) } },
-  Func: { fields: { name: { type: 'string', id: 1 }, attr: { keyType: 'string', type: 'Attr', id: 2 } } },
   Dim: { fields: { size: int(1) } },
   Shape: { fields: { dim: list('Dim', 2) } },
   Tensor: {
@@ -46,16 +44,6 @@ const MESSAGES = {
       tensorContent: { type: 'bytes', id: 4 },
     },
   },
-  Library: { fields: { function: list('Function', 1) } },
-  Function: {
-    fields: {
-      signature: { type: 'OpDef', id: 1 },
-      nodeDef: list('Node', 3),
-      ret: { keyType: 'string', type: 'string', id: 4 },
-      attr: { keyType: 'string', type: 'Attr', id: 5 },
-    },
-  },
-  OpDef: { fields: { name: { type: 'string', id: 1 }, inputArg: list('Arg', 2), outputArg: list('Arg', 3) } },
   Config: {
     fields: {
       intraOpThreads: { type: 'int32', id: 2 },
@@ -66,7 +54,6 @@ const MESSAGES = {
   },
   GraphOptions: { fields: { rewriteOptions: { type: 'RewriterConfig', id: 10 } } },
   RewriterConfig: { fields: { disableMetaOptimizer: { type: 'bool', id: 19 } } },
-  Arg: { fields: { name: { type: 'string', id: 1 }, type: { type: 'int32', id: 3 } } },
 };
 
 const root = protobuf.Root.fromJSON({ nested: MESSAGES });
