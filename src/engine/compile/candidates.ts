@@ -14,15 +14,17 @@ import type { Passes } from './recordPass.js';
 import { recordOnce, recordProgram, type Expected } from './recordProgram.js';
 import { withXla } from './xla.js';
 
-/** A program, and in how many lanes the session is to run that knows it. */
+/** A way to compute a batch: its program, written when it is tried, and in how many lanes the session is to run that knows it. */
 export interface Candidate {
-  readonly program: Program;
+  readonly write: () => Program;
   readonly lanes: number;
 }
 
-/** Programs for a batch, the one to be preferred first, and what the pass gave that they must be equal to. */
+/** Ways to compute a batch, the one to be preferred first, and what the pass gave that they must be equal to. */
 export interface Candidates {
-  readonly programs: readonly Candidate[];
+  readonly ways: readonly Candidate[];
+  /** The pass as it has been recorded. */
+  readonly recorded: Program;
   readonly expected: Expected;
 }
 
@@ -38,18 +40,17 @@ const LEAST = 2;
 export function candidates(library: typeof tf, passes: Passes, fed: Fed, known?: number): Candidates {
   const { isUsingGpuDevice } = library.backend() as unknown as Backend;
   const { xla } = passes.plan;
-  const { program: whole, expected } = recordProgram(library, passes, fed);
+  const { program: recorded, expected } = recordProgram(library, passes, fed);
+  const found = { recorded, expected };
   if (xla === 'auto' ? isUsingGpuDevice : xla)
-    return { programs: [{ program: withXla(improve(whole)), lanes: 1 }], expected };
+    return { ...found, ways: [{ write: () => withXla(improve(recorded)), lanes: 1 }] };
   const samples = samplesOf(fed.batch);
-  const count = known ?? (isUsingGpuDevice ? 1 : laneCount(whole, samples));
+  const count = known ?? (isUsingGpuDevice ? 1 : laneCount(recorded, samples));
   const fits = samples % count === 0 && samples >= LEAST * count && !(SHARES in fed.batch);
-  const plain = (lanes: number): Candidate => ({ program: improve(whole), lanes });
-  if (count === 1 || (known !== undefined && !fits)) return { programs: [plain(count)], expected };
-  if (!fits) return { programs: [plain(tryLanes(library, passes, fed.batch, count) ? count : 1)], expected };
-  const lanes = tryLanes(library, passes, fed.batch, count, whole);
-  const programs = lanes ? [{ program: improve(lanes), lanes: count }, plain(known ?? 1)] : [plain(known ?? 1)];
-  return { programs, expected };
+  const asks = count > 1 && (fits || known === undefined);
+  const apart = asks ? tryLanes(library, passes, fed.batch, count, fits ? recorded : undefined) : undefined;
+  const plain = { write: () => improve(recorded), lanes: known ?? (apart && !fits ? count : 1) };
+  return { ...found, ways: apart && fits ? [{ write: () => improve(apart), lanes: count }, plain] : [plain] };
 }
 
 /** The pass in lanes, as it shows over `whole` batch and over a part of it; undefined if samples meet, or the model takes only as many as there are. */
@@ -79,13 +80,13 @@ function tryLanes(
   return program;
 }
 
-/** Adds the program of the first candidate to `programs` with which `work` does not fail. */
+/** Adds the program of the first way to `programs` with which `work` does not fail. */
 export function firstThatFits(
   programs: Program[],
   [next, ...rest]: readonly Candidate[],
   work: (candidate: Candidate) => void,
 ): void {
-  programs.push(next!.program);
+  programs.push(next!.write());
   try {
     work(next!);
   } catch (error) {

@@ -1,10 +1,10 @@
-import type { GraphNode, Literal } from './graph.js';
+import { FLOAT, type GraphNode, type Literal } from './graph.js';
 import { ALONG, SUMMING, type Call, type LaneKind } from './laneRules.js';
 import type { Program } from './program.js';
 
 /** What moves numbers, or adds up those of one tensor: of sums they make sums, of means means. */
 const MOVING = new Set(
-  'Cast ExpandDims Identity Mean Neg Reshape Slice Split SplitV Squeeze Sum Transpose Unpack'.split(' '),
+  'ExpandDims Identity Mean Neg Reshape Slice Split SplitV Squeeze Sum Transpose Unpack'.split(' '),
 );
 /** What adds tensors, or puts them side by side: they must be of one kind. */
 const JOINING = new Set(['Add', 'AddN', 'AddV2', 'ConcatV2', 'Pack', 'Sub']);
@@ -86,6 +86,7 @@ function kindOf({ op, shapes }: GraphNode, call: Call, byShape: LaneKind, of: 'v
     return over === 'shared' && FILLING.has(op) && before === 1 ? axis : 'unknown';
   }
   if (over === 'shared' || MOVING.has(op)) return over;
+  if (op === 'Cast') return toFloat(call.node) ? over : 'unknown'; // to whole numbers it would round
   if (JOINING.has(op)) {
     const values = op === 'ConcatV2' ? inputs.slice(0, -1) : inputs;
     // The mean of what is the same in each lane is that; its sum is not.
@@ -96,10 +97,14 @@ function kindOf({ op, shapes }: GraphNode, call: Call, byShape: LaneKind, of: 'v
   return PRODUCTS.has(op) || LINEAR_IN_FIRST.has(op) ? over : 'unknown';
 }
 
+function toFloat({ attr }: GraphNode): boolean {
+  return (attr['DstT'] as { readonly type?: number } | undefined)?.type === FLOAT;
+}
+
 /** Whether a tensor, or each lane's part of it, holds the numbers of the lane's. */
 function isRepeated({ shape, values }: Literal, part: Literal, kind: LaneKind, count: number): boolean {
-  const lanes = typeof kind === 'number' ? count : 1;
-  const length = shape.slice(lanes > 1 ? (kind as number) : 0).reduce((size, each) => size * each, 1) / lanes;
+  const [axis, lanes] = typeof kind === 'number' ? [kind, count] : [0, 1];
+  const length = shape.slice(axis).reduce((size, each) => size * each, 1) / lanes;
   // Loops: there may be as many as a batch has activations.
   for (let at = 0; at < values.length; at++) {
     const block = Math.floor(at / length / lanes);

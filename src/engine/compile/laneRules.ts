@@ -108,7 +108,8 @@ export const ALONG: Readonly<Record<string, Along>> = {
   ...rules('ReverseV2 Cumsum Cumprod', acrossOthers(1)),
   ...rules('Softmax LogSoftmax', acrossLast),
   ...rules('BatchMatMulV2 MatMul', product),
-  FusedBatchNorm: (call, axis) => call.node.attr['is_training']?.['b' as never] === false && first(0)(call, axis),
+  FusedBatchNorm: (call, axis) =>
+    (call.node.attr['is_training'] as { readonly b?: boolean } | undefined)?.b === false && first(0)(call, axis),
   Transpose: (call, axis) => call.constant(1)?.[axis] === call.inputs[0],
   Split: (call, axis) => call.inputs[1] === axis && call.constant(0)?.[0] !== axis,
   SplitV: acrossOthers(2),

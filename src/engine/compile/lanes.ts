@@ -17,12 +17,9 @@ const SUMS = new Set<LaneKind | undefined>(['summed', 'averaged', 'shared']);
  * @returns undefined unless it is certain that samples meet nowhere but in sums.
  */
 export function inLanes(whole: Program, lane: Program, count: number): Program | undefined {
-  const values = laneKinds(whole, lane, count, 'values');
-  const kinds = laneKinds(whole, lane, count, 'gradients');
+  const kinds = kindsIfApart(whole, lane, count);
   const start = gradientStart(lane);
-  if (!values || !kinds || start === undefined || whole.assigned.length > 0) return undefined;
-  const areMeans = [whole.loss, ...whole.metrics].every((ref) => MEANS.has(values.get(ref)));
-  if (!areMeans || !whole.gradients.every((ref) => SUMS.has(kinds.get(ref)))) return undefined;
+  if (!kinds || start === undefined) return undefined;
 
   const nodes: GraphNode[] = [];
   const hosts: Settled[] = [];
@@ -48,10 +45,10 @@ export function inLanes(whole: Program, lane: Program, count: number): Program |
     });
     cut.set(ref, `cut/${ref}`);
   };
-  const drawn = whole.hosts.filter(({ random }) => random);
   whole.feeds.forEach(({ dtype, shape }, i) => addCut(`feed${i}`, dtype, shape, lane.feeds[i]!.shape));
-  for (const { name, dtype, shape } of drawn)
-    addCut(name, dtype, shape, lane.hosts.find((host) => host.name === name)!.shape);
+  whole.hosts.forEach(
+    ({ name, random, dtype, shape }, i) => random && addCut(name, dtype, shape, lane.hosts[i]!.shape),
+  );
 
   const own = new Set(lane.nodes.filter((node) => refsOf(node).some((ref) => kinds.get(ref) !== 'shared')).map(({ name }) => name)); // prettier-ignore
   const inLane = (ref: string, l: number): string => {
@@ -76,12 +73,21 @@ export function inLanes(whole: Program, lane: Program, count: number): Program |
   const share = constant(Float32Array.of(1 / count));
   const mean = (ref: string): string => addFloat('Mul', [sum(ref), share], []);
   const result = { loss: mean(lane.loss), metrics: lane.metrics.map(mean), gradients: lane.gradients.map(sum) };
-  const wholeDraws = new Map(drawn.map((host) => [host.name, host]));
-  const given = lane.hosts.map((host) =>
+  const given = lane.hosts.map((host, i) => {
     // The gradients of the lanes' losses by the whole's, which is their mean.
-    host.name === start ? { ...host, values: Float32Array.of(1 / count) } : (wholeDraws.get(host.name) ?? host),
-  );
+    if (host.name === start) return { ...host, values: Float32Array.of(1 / count) };
+    return whole.hosts[i]!.random ? whole.hosts[i]! : host;
+  });
   return { ...whole, ...result, nodes, hosts: [...given, ...hosts] };
+}
+
+/** The kinds of what is computed, if loss and metrics are means of the lanes', and gradients sums. */
+function kindsIfApart(whole: Program, lane: Program, count: number): ReadonlyMap<string, LaneKind> | undefined {
+  const values = laneKinds(whole, lane, count, 'values');
+  const kinds = laneKinds(whole, lane, count, 'gradients');
+  const areMeans = [whole.loss, ...whole.metrics].every((ref) => MEANS.has(values?.get(ref)));
+  const areSums = whole.gradients.every((ref) => SUMS.has(kinds?.get(ref)));
+  return areMeans && areSums && whole.assigned.length === 0 ? kinds : undefined;
 }
 
 /** What an op's outputs are called. */

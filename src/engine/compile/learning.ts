@@ -47,8 +47,7 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
   const candidatesFor = (fed: Fed, microStep: number): Candidates => {
     const { others } = pairsOf(library, plan);
     const found = candidates(library, { plan, weights, others, microStep }, fed, lanes);
-    for (const { program } of found.programs)
-      for (const pair of usedBy(program, others)) used.set(pair.inGraph.name, pair);
+    for (const pair of usedBy(found.recorded, others)) used.set(pair.inGraph.name, pair);
     return found;
   };
   const targets = weights.map(({ inGraph }) => inGraph);
@@ -63,9 +62,9 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
       graph = openStep(backend, plan, programs, weights, [...used.values()], groups, update, values, lanes);
     };
     /** Opens a graph that knows the first of the candidates that computes what it should. */
-    const learn = (fed: Fed, { programs: found, expected }: Candidates, values: Values): void => {
-      firstThatFits(programs, found, (candidate) => {
-        ({ lanes } = candidate);
+    const learn = (fed: Fed, { ways, expected }: Candidates, values: Values): void => {
+      firstThatFits(programs, ways, (way) => {
+        ({ lanes } = way);
         graph?.close();
         open(values);
         checkPass(library, graph!, programs.length - 1, fed, expected);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { FLOAT, type Attr, type GraphNode } from '../../../src/engine/compile/graph.js';
+import { FLOAT, INT, type Attr, type GraphNode } from '../../../src/engine/compile/graph.js';
 import { laneKinds } from '../../../src/engine/compile/laneKinds.js';
 import type { LaneKind } from '../../../src/engine/compile/laneRules.js';
 import type { Program } from '../../../src/engine/compile/program.js';
@@ -368,6 +368,8 @@ describe('laneKinds', () => {
   it('means are averages, and stay so', () => {
     expect(kindOf(['Mean', [['n', 4], constant(0, 1)], []], 'values')).toBe('averaged');
     expect(kindOf(['Sqrt', [[MEAN, [4]]], [4]], 'values')).toBe('unknown');
+    expect(kindOf(['Cast', [[MEAN, [4]]], [4], { DstT: { type: FLOAT } }], 'values')).toBe('averaged');
+    expect(kindOf(['Cast', [[MEAN, [4]]], [4], { DstT: { type: INT } }], 'values')).toBe('unknown');
     expect(kindOf(['Mul', [[MEAN, [4]], [4]], [4]], 'values')).toBe('averaged');
     expect(kindOf(['Mean', [[MEAN, [4]], constant(0)], []], 'values')).toBe('averaged');
   });

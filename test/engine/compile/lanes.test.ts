@@ -10,10 +10,12 @@ import { trainStep } from '../../../operators/trainStep.js';
 import { checkpointEvery } from '../../../src/checkpoint/checkpointEvery.js';
 import { latest } from '../../../src/checkpoint/latest.js';
 import { memoryStore } from '../../../src/checkpoint/memoryStore.js';
+import type { Batch } from '../../../src/core/batch.js';
 import type { TrainingEvent } from '../../../src/core/events.js';
 import { fromPull } from '../../../src/core/fromPull.js';
 import type { Checkpoint } from '../../../src/core/snapshot.js';
 import type { MetricFunction } from '../../../src/core/metric.js';
+import { improve } from '../../../src/engine/compile/improve.js';
 import type { Program } from '../../../src/engine/compile/program.js';
 import { mse } from '../../../src/losses/mse.js';
 import { absent, INSTALLED } from '../node/installed.js';
@@ -151,6 +153,21 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
     expectNear(inLanes, await outcomeOf(true, noisy));
   });
 
+  it('has one product for the gradient of a weight of few rows, and one for each lane where a series makes many', async () => {
+    const gradientsIn = async (...[model, batches]: Parameters<typeof trained>) => {
+      await trained(model, batches);
+      const { nodes } = improve(lanes.made.at(-1)!);
+      return nodes.filter(({ op, attr }) => op === 'MatMul' && 'b' in attr['transpose_a']! && attr['transpose_a'].b)
+        .length;
+    };
+    const trained = (model: () => tf.LayersModel, batches: Batch[]) =>
+      outcomeOf(true, { model, batches: () => batches, options });
+
+    expect(await gradientsIn(dense, randomBatches([6, 6]))).toBe(2); // of two layers
+    const series = () => layers([3, 3], tf.layers.lstm({ units: 2 }));
+    expect(await gradientsIn(series, randomBatches([6, 6], { inputs: [3, 3] }))).toBe(4); // of two kernels, in two lanes
+  });
+
   it('is the same each time, bit for bit', async () => {
     const run = async () => {
       const batches = () => randomBatches(Array<number>(8).fill(64));
@@ -245,11 +262,26 @@ describe.skipIf(absent)(`a pass in lanes ${INSTALLED}`, () => {
       'a count that is 0 in the first batch': (_: tf.Tensor, y: tf.Tensor) => tf.sum(tf.cast(tf.greater(y, 1), 'float32')), // prettier-ignore
       'a sum over the number of samples': (_: tf.Tensor, y: tf.Tensor) => tf.div(tf.sum(y), y.shape[0]!),
       'a sum and what is the same for all': (_: tf.Tensor, y: tf.Tensor) => tf.add(tf.sum(y), 1),
+      'a mean in whole numbers': (_: tf.Tensor, y: tf.Tensor) => tf.cast(tf.cast(tf.mean(y), 'int32'), 'float32'),
       'a sum and a mean': (_: tf.Tensor, y: tf.Tensor) => tf.add(tf.sum(y), tf.mean(y)),
       'by a root of the number of samples': (_: tf.Tensor, y: tf.Tensor) => tf.mean(tf.mul(y, Math.sqrt(y.shape[0]!))),
     };
     it.each(Object.entries(notMeans))('a metric that is no mean: %s', async (_what, metric) => {
       await expectSame({ batches: () => randomBatches(SIZES), options: () => ({ ...options(), metrics: { metric } }) });
+
+      expect(made()).toStrictEqual([false]);
+    });
+
+    it('a pass that sets a variable, if only to count', async () => {
+      const counting = (y: tf.Tensor, [count]: tf.Variable[], training: boolean): tf.Tensor => {
+        if (training) count!.assign(tf.add(count!, 1));
+        return y;
+      };
+      await expectSame({
+        model: () => linear(counting, [variable([], 9, false)]),
+        batches: () => randomBatches(SIZES),
+        options,
+      });
 
       expect(made()).toStrictEqual([false]);
     });
