@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 
 import { map } from 'ix/asynciterable/operators';
-import { concat, defer, filter, identity, ignoreElements, lastValueFrom, map as mapEvents, of, switchMap, tap, toArray } from 'rxjs'; // prettier-ignore
+import { concat, defer, filter, first, identity, ignoreElements, lastValueFrom, map as mapEvents, of, repeat, switchMap, tap, toArray } from 'rxjs'; // prettier-ignore
 import {
   accuracy,
   adamw,
@@ -61,9 +61,11 @@ const [asked, never] = [network(), network()];
 let from: Checkpoint | undefined;
 let findings: Findings | undefined;
 const store = memoryStore();
+// The checkpoint is written beside the steps, so it may have to be waited for.
 const asking$ = defer(() => latest(store)).pipe(
+  repeat({ delay: 1 }),
+  first((checkpoint) => checkpoint !== undefined),
   switchMap((checkpoint) => {
-    assert.ok(checkpoint, 'the checkpoint must be written by then');
     from = checkpoint;
     return tryOut(asked, training, batches, { ...optionsAt(OWN_RATE), from, sizes: [16, 2048] });
   }),

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { concat, defer, filter, identity, ignoreElements, lastValueFrom, map, of, switchMap, tap, toArray } from 'rxjs'; // prettier-ignore
+import { concat, defer, filter, first, identity, ignoreElements, lastValueFrom, map, of, repeat, switchMap, tap, toArray } from 'rxjs'; // prettier-ignore
 import { describe, expect, it } from 'vitest';
 
 import { rateChart, sizeTable } from '../../examples/findings.js';
@@ -36,16 +36,18 @@ function network(): tf.LayersModel {
   });
 }
 
-/** A run of 24 steps, asked or not asked at step 12 about its checkpoint of step 8. */
+/** A run of 24 steps, asked or not asked at step 12 about its checkpoint of step 8, which is written beside the steps and waited for. */
 async function run(isAsked: boolean) {
   const model = network();
   const store = memoryStore();
   let findings: Findings | undefined;
   let from: Awaited<ReturnType<typeof latest>>;
   const asking$ = defer(() => latest(store)).pipe(
+    repeat({ delay: 1 }),
+    first((checkpoint) => checkpoint !== undefined),
     switchMap((checkpoint) => {
       from = checkpoint;
-      return tryOut(model, data, batches, { ...optionsAt(OWN_RATE), from: checkpoint!, sizes: [4, 32] });
+      return tryOut(model, data, batches, { ...optionsAt(OWN_RATE), from: checkpoint, sizes: [4, 32] });
     }),
     tap((found) => (findings = found)),
     ignoreElements(),
