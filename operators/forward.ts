@@ -68,6 +68,7 @@ export function forward(
       const variables = allVariablesOf(model);
       const names = savedNames(model);
       const rate = { scale: 1 };
+      const own = { model, loss, metrics: bound, globalStep, rate };
       return source.pipe(
         takesPart(
           'model',
@@ -91,7 +92,7 @@ export function forward(
           reducers,
           seed,
           globalStep,
-          [RUN]: { ...batch[RUN], model, loss, metrics: bound, globalStep, rate },
+          [RUN]: Object.assign({}, batch[RUN], own),
         })),
       );
     });

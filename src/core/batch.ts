@@ -62,7 +62,7 @@ export function weightOf(batch: Batch): number {
 export function disposeTensors(value: unknown): void {
   if (isTensor(value)) {
     if (!value.isDisposed && !('assign' in value)) value.dispose();
-  } else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) {
+  } else if (typeof value === 'object' && value !== null && !isNdArray(value) && !ArrayBuffer.isView(value)) {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (Array.isArray(value) || prototype === Object.prototype || prototype === null)
       Object.values(value).forEach(disposeTensors);

@@ -53,11 +53,17 @@ export function compiledSteps(
         const { batch } = newest;
         try {
           microStep += 1;
-          const empty = { size: 0, weight: 0, samples: 0, globalStep, microBatches: [] };
-          const before = window ?? { ...empty, size: size.at(globalStep + 1) };
+          const wanted = window?.size ?? size.at(globalStep + 1);
           const { result, unit } = compiledMicroStep(step, newest, window?.unit, microStep);
-          const [weight, samples] = [before.weight + weightOf(batch), before.samples + countedSamples(batch)];
-          return { ...before, unit, weight, samples, microBatches: [...before.microBatches, result], newest };
+          return {
+            size: wanted,
+            unit,
+            weight: (window?.weight ?? 0) + weightOf(batch),
+            samples: (window?.samples ?? 0) + countedSamples(batch),
+            globalStep: window?.globalStep ?? globalStep,
+            microBatches: [...(window?.microBatches ?? []), result],
+            newest,
+          };
         } catch (error) {
           throw placed(error, 'backward', globalStep + 1, microStep);
         } finally {
@@ -66,9 +72,19 @@ export function compiledSteps(
       };
       const close = ({ size: wanted, unit, weight, samples, microBatches, newest }: Window): FullWindow => {
         const { batch, weights, reducers } = newest;
-        const run = newest[RUN] && { [RUN]: newest[RUN] };
-        const counts = { globalStep, microStep, epoch: batch.epoch ?? 1, samples, weight, worldSize: 1 };
-        const full = { ...counts, weights, reducers, microBatches, scale: weight === 0 ? 1 : unit / weight, ...run };
+        const full: FullWindow = {
+          globalStep,
+          microStep,
+          epoch: batch.epoch ?? 1,
+          samples,
+          weight,
+          worldSize: 1,
+          weights,
+          reducers,
+          microBatches,
+          scale: weight === 0 ? 1 : unit / weight,
+          ...(newest[RUN] && { [RUN]: newest[RUN] }),
+        };
         return noteChanges(full, size.apply(wanted));
       };
       const finish = map(({ scale, ...full }: FullWindow): StepResult => {

@@ -43,6 +43,7 @@ export function computeParts<R extends PartResult>(
   compute: (part: Part) => R,
 ): R {
   const { batch, parts } = pass;
+  if (!parts) return compute({ batch, share: 1, index: 0 });
   const samples = samplesOf(batch);
   let sum: PartResult | undefined;
   let start = 0;
@@ -53,7 +54,7 @@ export function computeParts<R extends PartResult>(
       start += samplesOf(part.batch);
       const before = sum;
       sum = undefined; // taken, whatever comes of it
-      sum = addPart(before, result, part, pass, parts!);
+      sum = addPart(before, result, part, pass, parts);
       if (start >= samples) break;
     }
     return { ...sum, weight: weightOf(batch) } as R;
