@@ -30,6 +30,10 @@ export interface Binding {
   readonly TF_ATTR_BOOL: number;
   readonly TF_ATTR_TYPE: number;
   readonly TF_ATTR_SHAPE: number;
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  /** A native tensor of values on the host, to be deleted. */
+  createTensor(shape: readonly number[], dtype: number, values: Float32Array | Int32Array): number;
   deleteTensor(id: number): void;
   loadSavedModel(folder: string, tags: string): number;
   deleteSavedModel(id: number): void;

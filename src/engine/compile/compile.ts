@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { weightOf, type Batch } from '../../core/batch.js';
+import { weightOf, type Batch, type BatchValue, type NdArray } from '../../core/batch.js';
 import { checkBatch } from '../../core/checkBatch.js';
 import type { CompiledStep, CompileStep } from '../../core/compiler.js';
 import { computeBackward } from '../../core/compute.js';
@@ -9,43 +9,42 @@ import { checkLabels } from '../../core/lossAndMetrics.js';
 import { allVariablesOf } from '../../core/model.js';
 import { misfit } from '../../core/predict.js';
 import type { MicroBatchResult } from '../../core/values.js';
-import { LIMIT, RATE, SCALE } from './finish.js';
+import { SCALE } from './finish.js';
 import type { Mode } from './program.js';
 import { drawOf } from './drawOf.js';
-import { handOver } from './handOver.js';
+import { fedValues, handOver } from './handOver.js';
 import { modeOf } from './modeOf.js';
 import { seededDraws } from '../seededDraws.js';
 import { learning } from './learning.js';
-import { SUM } from './stepGraph.js';
+import { SUM, type StepGraph } from './stepGraph.js';
 
 /** Compiles steps for native TensorFlow, by running one eagerly and writing down what it does. */
 export function compilerFor(library: typeof tf): CompileStep {
   return (plan, first, microStep) => {
-    const { scalar, tensor1d } = library;
+    const { scalar } = library;
     const learned = learning(library, plan, first, microStep);
     const metrics = Object.keys(plan.metrics);
 
-    /** Has a program done on tensors, in a graph that knows it. */
+    /** Has a program done on values, in a graph that knows it. */
     const run = (
       index: number,
-      tensors: readonly tf.TensorInfo[],
+      values: readonly BatchValue[],
       mode: Mode,
       share: number,
       draw: number,
+      call: StepGraph['call'] = learned.graph().call,
     ): tf.Scalar[] => {
       const { graph, programs } = learned;
       const { inputs, outputs } = graph().programs[index]!.calls[mode];
       const { random, assigned } = programs[index]!;
-      const fed = [
-        ...(random ? [tensor1d([plan.seed | 0, draw], 'int32')] : []),
-        ...(mode === 'scaled' ? [scalar(share)] : []),
-      ];
+      const seed = random ? [{ data: Int32Array.of(plan.seed, draw), shape: [2] }] : [];
       if (assigned.length > 0) graph().others.changing();
+      const handed = handOver(library, [...values, ...seed, ...(mode === 'scaled' ? [onHost(share)] : [])]);
       try {
-        return graph().call([...tensors, ...fed], inputs, outputs) as tf.Scalar[];
+        return call(handed.ids, inputs, outputs) as tf.Scalar[];
       } finally {
         if (assigned.length > 0) graph().others.changed();
-        if (fed.length > 0) library.dispose(fed);
+        handed.free();
       }
     };
     const others = plan.recovers
@@ -72,19 +71,15 @@ export function compilerFor(library: typeof tf): CompileStep {
         learned.takeOver();
         const index = learned.indexOf(batch, microStep);
         if (index === undefined) return runEagerly(batch, mode, share, microStep, draw);
-        const handed = handOver(library, batch);
-        try {
-          const { predictions } = learned.programs[index]!;
-          if (predictions) checkLabels(plan.loss, batch, predictions, microStep);
-          const [loss, ...values] = compute(() => run(index, handed.tensors, mode, share, draw), batch, microStep);
-          return {
-            loss: loss!,
-            weight: weightOf(batch),
-            metrics: Object.fromEntries(metrics.map((name, i) => [name, values[i]!])),
-          };
-        } finally {
-          handed.free();
-        }
+        const { predictions } = learned.programs[index]!;
+        if (predictions) checkLabels(plan.loss, batch, predictions, microStep);
+        const { call } = learned.graph();
+        const [loss, ...values] = run(index, fedValues(batch), mode, share, draw, fitting(call, batch, microStep));
+        return {
+          loss: loss!,
+          weight: weightOf(batch),
+          metrics: Object.fromEntries(metrics.map((name, i) => [name, values[i]!])),
+        };
       },
       gradients: (scale) =>
         library.tidy(() => learned.graph().run({ [SCALE]: scalar(scale) }, [SUM])[0] as tf.Tensor1D),
@@ -94,20 +89,20 @@ export function compilerFor(library: typeof tf): CompileStep {
       },
       finishWindow: ({ scale, learningRate, maxNorm }) => {
         learned.takeOver();
-        const { weights, finish, run: runGraph } = learned.graph();
+        const { weights, finish, call } = learned.graph();
         weights.changing();
-        const feeds = {
-          [SCALE]: scalar(scale),
-          [RATE]: scalar(learningRate),
-          ...(plan.clips && { [LIMIT]: scalar(maxNorm) }),
-        };
-        const [done, ...scalars] = runGraph(feeds, [finish.done, ...[finish.norm ?? [], finish.finite ?? []].flat()]);
-        weights.changed();
-        library.dispose([done!, ...Object.values(feeds)]);
-        return {
-          ...(finish.norm && { gradientNorm: scalars.shift() as tf.Scalar }),
-          ...(finish.finite && { finite: scalars.shift() as tf.Scalar }),
-        };
+        const handed = handOver(library, [scale, learningRate, ...(plan.clips ? [maxNorm] : [])].map(onHost));
+        try {
+          const [done, ...scalars] = call(handed.ids, finish.inputs, finish.outputs);
+          done!.dispose();
+          return {
+            ...(finish.norm && { gradientNorm: scalars.shift() as tf.Scalar }),
+            ...(finish.finite && { finite: scalars.shift() as tf.Scalar }),
+          };
+        } finally {
+          weights.changed();
+          handed.free();
+        }
       },
       namedState: () => learned.namedState(),
       setState: (state) => learned.setState(state),
@@ -118,10 +113,16 @@ export function compilerFor(library: typeof tf): CompileStep {
 }
 
 /** What TensorFlow refuses to compute (an index out of range) is the batch's fault. */
-function compute<T>(work: () => T, batch: Batch, microStep: number): T {
-  try {
-    return work();
-  } catch (cause) {
-    throw misfit(batch, microStep, cause);
-  }
+function fitting(call: StepGraph['call'], batch: Batch, microStep: number): StepGraph['call'] {
+  return (...given) => {
+    try {
+      return call(...given);
+    } catch (cause) {
+      throw misfit(batch, microStep, cause);
+    }
+  };
+}
+
+function onHost(value: number): NdArray {
+  return { data: Float32Array.of(value), shape: [] };
 }

@@ -1,5 +1,6 @@
 import { add, addFloat, addPlaceholder, addScalar, BOOL, FLOAT, type Graph } from './graph.js';
 import { LOSSES } from './program.js';
+import { refsOf } from './session.js';
 
 /** What a window's end does, beside the update. */
 export interface FinishOptions {
@@ -18,20 +19,39 @@ export const RATE = 'rate';
 export const LIMIT = 'limit';
 
 /** What to fetch at a window's end: the first runs the update. */
-export interface FinishNames {
+interface Fetches {
   readonly done: string;
   readonly norm?: string;
   readonly finite?: string;
+}
+
+export interface FinishNames extends Fetches {
+  /** All that is fed, joined: the scale, the rate, and the limit where there is clipping. */
+  readonly inputs: string;
+  /** All that is fetched, joined, in the order above. */
+  readonly outputs: string;
 }
 
 /** Adds a window's end: the mean of the gradients, which are given as sums, its norm and clipping, the check, the update. */
 export function addFinish(
   graph: Graph,
   sums: readonly string[],
-  { clips, skips }: FinishOptions,
+  options: FinishOptions,
   addUpdate: AddUpdate,
 ): FinishNames {
   for (const name of [SCALE, RATE, LIMIT]) addPlaceholder(graph, name, FLOAT, []);
+  const fetches = addFetches(graph, sums, options, addUpdate);
+  const { done, norm, finite } = fetches;
+  const inputs = refsOf(options.clips ? [SCALE, RATE, LIMIT] : [SCALE, RATE]);
+  return { ...fetches, inputs, outputs: refsOf([done, norm ?? [], finite ?? []].flat()) };
+}
+
+function addFetches(
+  graph: Graph,
+  sums: readonly string[],
+  { clips, skips }: FinishOptions,
+  addUpdate: AddUpdate,
+): Fetches {
   const factor = clips ? addClip(graph, sums) : SCALE;
   const gradients = sums.map((sum, i) => addFloat(graph, `finish/gradient${i}`, 'Mul', [sum, factor]));
   if (!skips) {

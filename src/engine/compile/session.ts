@@ -11,8 +11,8 @@ import { encodeConfig, encodeSavedModel } from './schema.js';
 export interface Session {
   /** Feeds tensors by the name of a node, and gives back what `fetches` name, in order. The outputs are the caller's. */
   run(feeds: Readonly<Record<string, tf.TensorInfo>>, fetches: readonly string[]): Output[];
-  /** The same, of names that have been joined before ({@link refsOf}). */
-  call(inputs: readonly tf.TensorInfo[], inputRefs: string, outputRefs: string): Output[];
+  /** The same, of native tensors and names that have been joined before ({@link refsOf}). */
+  call(inputs: readonly number[], inputRefs: string, outputRefs: string): Output[];
   close(): void;
 }
 
@@ -31,10 +31,11 @@ export function openSession(backend: Backend, { nodes }: Graph, lanes: number): 
     if (!backend.isUsingGpuDevice) writeFileSync(join(folder, 'session_config.pb'), encodeConfig(onCpu(lanes)));
     const id = binding.loadSavedModel(folder, 'serve');
     const call: Session['call'] = (inputs, inputRefs, outputRefs) =>
-      binding.runSavedModel(id, backend.getInputTensorIds(inputs), inputRefs, outputRefs);
+      binding.runSavedModel(id, inputs, inputRefs, outputRefs);
     return {
       call,
-      run: (feeds, fetches) => call(Object.values(feeds), refsOf(Object.keys(feeds)), refsOf(fetches)),
+      run: (feeds, fetches) =>
+        call(backend.getInputTensorIds(Object.values(feeds)), refsOf(Object.keys(feeds)), refsOf(fetches)),
       close: () => binding.deleteSavedModel(id),
     };
   } finally {

@@ -23,8 +23,8 @@ export interface StepGraph {
   readonly others: SyncedVariables;
   /** Runs the graph and gives back tensors, which are the caller's. */
   run(this: void, feeds: Values, fetches: readonly string[]): tf.Tensor[];
-  /** The same for names that have been joined. */
-  call(this: void, inputs: readonly tf.TensorInfo[], inputRefs: string, outputRefs: string): tf.Tensor[];
+  /** The same for native tensors and names that have been joined. */
+  call(this: void, inputs: readonly number[], inputRefs: string, outputRefs: string): tf.Tensor[];
   /** Sets everything to what it was when it was opened: the model's variables to theirs, the others to `values`. */
   reload(values: Values): void;
   /** What variables hold; all beside the model's unless given: sums, losses and the optimizer's state. */
