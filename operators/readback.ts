@@ -1,3 +1,4 @@
+import type * as tf from '@tensorflow/tfjs';
 import { concatMap, concatWith, defer, EMPTY, finalize, from, map, type Observable, type OperatorFunction } from 'rxjs';
 
 import { disposeTensors } from '../src/core/batch.js';
@@ -90,7 +91,7 @@ export function readback<T extends StepResult | TrainingEvent>(
           return steps === every || steps === 0 ? drain() : EMPTY;
         }),
         concatWith(defer(drain)),
-        finalize(() => disposeTensors(held)),
+        finalize(() => disposeTensors(scalarsIn(held))),
       );
     });
 }
@@ -99,20 +100,24 @@ function read<T extends StepResult | TrainingEvent>(
   held: readonly T[],
   eventOf: (step: StepResult, numbers: number[]) => StepEvent,
 ): Observable<StepEvent | Exclude<T, StepResult>> {
-  const numbersOf = (value: StepResult | TrainingEvent) => {
-    if ('type' in value) return [];
-    const { microBatches, gradientNorm, finite } = value;
-    return [...microBatches.flatMap(scalarsOf), ...(gradientNorm ? [gradientNorm] : []), ...(finite ? [finite] : [])];
-  };
-  const scalars = held.flatMap(numbersOf);
+  const scalars = scalarsIn(held);
   return defer(() => (scalars.length > 0 ? readScalars(scalars) : [[]])).pipe(
     concatMap((numbers) =>
       from(held).pipe(
         map((value) => ('type' in value ? value : eventOf(value, numbers)) as StepEvent | Exclude<T, StepResult>),
       ),
     ),
-    finalize(() => disposeTensors(held)),
+    finalize(() => disposeTensors(scalars)),
   );
+}
+
+/** The tensors of steps, in the order in which their events take numbers. */
+function scalarsIn(held: readonly (StepResult | TrainingEvent)[]): tf.Scalar[] {
+  return held.flatMap((value) => {
+    if ('type' in value) return [];
+    const { microBatches, gradientNorm, finite } = value;
+    return [...microBatches.flatMap(scalarsOf), ...(gradientNorm ? [gradientNorm] : []), ...(finite ? [finite] : [])];
+  });
 }
 
 /** The event of one step; takes its numbers from the front of `numbers`. */
