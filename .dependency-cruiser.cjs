@@ -89,7 +89,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^test/[.]bundled/' }, // what a test that was killed leaves
+    exclude: { path: '^test/([.]bundled/|bench/run[.]bundled)' }, // what a test that was killed leaves, and the bench
     tsPreCompilationDeps: 'specify',
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },

@@ -17,7 +17,7 @@ const finnish = {
 const clock = 'Take the time from the scheduler, so that tests can stop the clock.';
 
 export default defineConfig(
-  globalIgnores(['dist/', 'examples/out/', 'test/.bundled/']),
+  globalIgnores(['dist/', 'examples/out/', 'test/.bundled/', 'test/bench/run.bundled.js']),
   {
     files: ['**/*.{ts,tsx,js,cjs}'],
     extends: [js.configs.recommended],
