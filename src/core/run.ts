@@ -1,6 +1,5 @@
 import {
   defer,
-  distinctUntilChanged,
   finalize,
   from,
   map,
@@ -161,13 +160,16 @@ function withWord<T extends InRun | symbol, W>(
   return (source) =>
     defer(() => {
       const runs$ = new Subject<Run>();
-      const word$ = runs$.pipe(
-        distinctUntilChanged((a, b) => a.epochEnd$ === b.epochEnd$),
-        switchMap((run) => said(run) ?? NEVER),
-      );
+      let newest: Run | undefined;
       return source.pipe(
-        tap((value) => typeof value === 'object' && runs$.next(value[RUN] ?? {})),
-        alongside(word$),
+        tap((value) => {
+          if (typeof value !== 'object') return;
+          const run = value[RUN] ?? {};
+          if (newest && run.epochEnd$ === newest.epochEnd$) return;
+          newest = run;
+          runs$.next(run);
+        }),
+        alongside(runs$.pipe(switchMap((run) => said(run) ?? NEVER))),
       );
     });
 }

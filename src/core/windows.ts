@@ -1,4 +1,4 @@
-import { concatMap, concatWith, defer, EMPTY, finalize, of, type Observable, type OperatorFunction } from 'rxjs';
+import { concatWith, defer, filter, finalize, map, type OperatorFunction } from 'rxjs';
 
 import { ArgumentError } from './errors.js';
 import { EPOCH_END, RUN, withEpochEnds, type InRun, type Run } from './run.js';
@@ -41,21 +41,21 @@ export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): O
     defer(() => {
       let window: W | undefined;
       let run: Run | undefined;
-      const flush = (): Observable<R> => {
+      const flush = (): R[] => {
         const filled = window;
         window = undefined;
-        return filled ? of(close(filled)) : EMPTY;
+        return filled ? [close(filled)] : [];
       };
-      const drop = (): void => {
+      const drop = (): never[] => {
         if (window) discard(window);
         window = undefined;
+        return [];
       };
-      const dropped$ = defer(() => (drop(), EMPTY));
       const ended = (): string | undefined => run?.ended?.();
       const atEpochEnd = {
         flush,
-        drop: () => dropped$,
-        carry: () => (ended() === 'over' ? flush() : EMPTY),
+        drop,
+        carry: () => (ended() === 'over' ? flush() : []),
       }[remainder];
       return source.pipe(
         takesPart(
@@ -71,15 +71,18 @@ export function windows<T extends InRun, W, R>(windowing: Windowing<T, W, R>): O
           },
         ),
         withEpochEnds(),
-        concatMap((value) => {
+        // Most values close no window, so the few that do are filtered out: an inner Observable for each takes microseconds.
+        map((value) => {
           if (value === EPOCH_END) return atEpochEnd();
           run = value[RUN];
-          if (run?.isRepeat?.()) return (release(value), EMPTY);
+          if (run?.isRepeat?.()) return (release(value), []);
           window = add(window, value);
-          return isFull(window) ? flush() : EMPTY;
+          return isFull(window) ? flush() : [];
         }),
+        filter(({ length }) => length > 0),
+        map(([closed]) => closed!),
         // A run that was stopped in mid-window goes on with that window, if it goes on.
-        concatWith(defer(() => (remainder === 'drop' || ended() === 'stopped' ? dropped$ : flush()))),
+        concatWith(defer(() => (remainder === 'drop' || ended() === 'stopped' ? drop() : flush()))),
         finalize(drop),
       );
     });

@@ -9,7 +9,7 @@ import { attempt } from './attempt.js';
 import type { Backend } from './backend.js';
 import { candidates, firstThatFits, type Candidates } from './candidates.js';
 import { checkPass, checkUpdate } from './checkStep.js';
-import { feed, keyOf, type Fed } from './feed.js';
+import { feed, keyOf, keyReader, type Fed } from './feed.js';
 import { gradientProgram } from './gradientProgram.js';
 import type { Program } from './program.js';
 import { pairsOf } from './pairs.js';
@@ -41,6 +41,7 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
   const used = new Map<string, Pair>();
   const programs: Program[] = [gradientProgram(plan.weights.slots)];
   const indices = new Map<string, number | undefined>();
+  const read = keyReader();
   let graph: StepGraph | undefined;
   let lanes: number | undefined;
 
@@ -96,7 +97,7 @@ export function learning(library: typeof tf, plan: StepPlan, first: Batch, micro
       programs,
       graph: () => graph!,
       indexOf: (next, microStep) => {
-        const key = keyOf(next);
+        const key = read(next);
         if (indices.has(key) || programs.length > MOST_PROGRAMS) return indices.get(key);
         const fed = feed(library, next);
         try {
