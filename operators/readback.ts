@@ -1,4 +1,3 @@
-import type * as tf from '@tensorflow/tfjs';
 import { concatMap, concatWith, defer, EMPTY, finalize, from, map, type Observable, type OperatorFunction } from 'rxjs';
 
 import { disposeTensors } from '../src/core/batch.js';
@@ -6,7 +5,7 @@ import { ArgumentError, assertPositiveInteger, NonFiniteError } from '../src/cor
 import type { StepEvent, TrainingEvent } from '../src/core/events.js';
 import { countsIn } from '../src/core/heldData.js';
 import { holdSteps, restoreSteps } from '../src/core/heldSteps.js';
-import { readScalars, scalarsOf, takeResult } from '../src/core/readResults.js';
+import { readScalars, scalarsIn, takeResult } from '../src/core/readResults.js';
 import { RUN, waitMap } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';
 import { noSkips, skipsNext } from '../src/core/skips.js';
@@ -109,15 +108,6 @@ function read<T extends StepResult | TrainingEvent>(
     ),
     finalize(() => disposeTensors(scalars)),
   );
-}
-
-/** The tensors of steps, in the order in which their events take numbers. */
-function scalarsIn(held: readonly (StepResult | TrainingEvent)[]): tf.Scalar[] {
-  return held.flatMap((value) => {
-    if ('type' in value) return [];
-    const { microBatches, gradientNorm, finite } = value;
-    return [...microBatches.flatMap(scalarsOf), ...(gradientNorm ? [gradientNorm] : []), ...(finite ? [finite] : [])];
-  });
 }
 
 /** The event of one step; takes its numbers from the front of `numbers`. */

@@ -26,9 +26,9 @@ export interface StepOptions {
   readonly reduce?: MonoTypeOperatorFunction<GradientStep>;
 }
 
-interface Window extends OpenWindow {
-  readonly newest: ForwardPass;
-}
+type Window = OpenWindow & { readonly newest: ForwardPass };
+
+const NOTHING = { weight: 0, samples: 0, microBatches: [] } as const;
 
 /**
  * Runs passes through a compiled step: what `backward`, `accumulate`, clipping and `optimizerStep` do, with the same results.
@@ -53,17 +53,11 @@ export function compiledSteps(
         const { batch } = newest;
         try {
           microStep += 1;
-          const wanted = window?.size ?? size.at(globalStep + 1);
+          const before = window ?? { size: size.at(globalStep + 1), globalStep, ...NOTHING };
           const { result, unit } = compiledMicroStep(step, newest, window?.unit, microStep);
-          return {
-            size: wanted,
-            unit,
-            weight: (window?.weight ?? 0) + weightOf(batch),
-            samples: (window?.samples ?? 0) + countedSamples(batch),
-            globalStep: window?.globalStep ?? globalStep,
-            microBatches: [...(window?.microBatches ?? []), result],
-            newest,
-          };
+          const [weight, samples] = [before.weight + weightOf(batch), before.samples + countedSamples(batch)];
+          const microBatches = [...before.microBatches, result];
+          return { size: before.size, globalStep: before.globalStep, unit, weight, samples, microBatches, newest };
         } catch (error) {
           throw placed(error, 'backward', globalStep + 1, microStep);
         } finally {
@@ -71,20 +65,10 @@ export function compiledSteps(
         }
       };
       const close = ({ size: wanted, unit, weight, samples, microBatches, newest }: Window): FullWindow => {
-        const { batch, weights, reducers } = newest;
-        const full: FullWindow = {
-          globalStep,
-          microStep,
-          epoch: batch.epoch ?? 1,
-          samples,
-          weight,
-          worldSize: 1,
-          weights,
-          reducers,
-          microBatches,
-          scale: weight === 0 ? 1 : unit / weight,
-          ...(newest[RUN] && { [RUN]: newest[RUN] }),
-        };
+        const { batch, weights, reducers, [RUN]: run } = newest;
+        const counts = { globalStep, microStep, epoch: batch.epoch ?? 1, samples, weight, worldSize: 1 };
+        const scale = weight === 0 ? 1 : unit / weight;
+        const full: FullWindow = { weights, reducers, microBatches, scale, ...counts, ...(run && { [RUN]: run }) };
         return noteChanges(full, size.apply(wanted));
       };
       const finish = map(({ scale, ...full }: FullWindow): StepResult => {

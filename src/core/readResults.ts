@@ -1,9 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import { finalize, from, map, type Observable } from 'rxjs';
 
-import type { MicroBatchValues } from './events.js';
+import type { MicroBatchValues, TrainingEvent } from './events.js';
 import { tensors } from './tensors.js';
-import type { MicroBatchResult } from './values.js';
+import type { MicroBatchResult, StepResult } from './values.js';
 
 /** Reads scalars from the device, all of them at once; emits their numbers in order. The scalars stay the caller's. */
 export function readScalars(scalars: readonly tf.Scalar[]): Observable<number[]> {
@@ -18,6 +18,15 @@ export function readScalars(scalars: readonly tf.Scalar[]): Observable<number[]>
 /** The scalars of a result, in the order in which {@link takeResult} takes their numbers. */
 export function scalarsOf({ loss, metrics }: MicroBatchResult): tf.Scalar[] {
   return [loss, ...Object.values(metrics)];
+}
+
+/** The scalars of steps, in order: for each its results', its gradients' norm, and whether all is finite; events have none. */
+export function scalarsIn(held: readonly (StepResult | TrainingEvent)[]): tf.Scalar[] {
+  return held.flatMap((value) => {
+    if ('type' in value) return [];
+    const { microBatches, gradientNorm, finite } = value;
+    return [...microBatches.flatMap(scalarsOf), ...(gradientNorm ? [gradientNorm] : []), ...(finite ? [finite] : [])];
+  });
 }
 
 /** Takes the numbers of one result from the front of `numbers`. */

@@ -19,6 +19,8 @@ export interface MpiOptions {
 /** More than this is gathered, or summed up, in a thread of its own: MPI is quicker there, but a thread that waits in MPI takes a core from what computes. */
 const SMALL_BYTES = 1 << 12;
 const SMALL_SUM_BYTES = 1 << 22;
+/** What is summed up at a time on one machine, where memory is what takes time; between machines it would be the number of messages. */
+const PIECE_BYTES = 1 << 20;
 const START_MS = 60_000;
 /** How often others are listened to while a thread is in MPI; it says itself when it is done, and would have to share MPI's lock. */
 const LISTEN_MS = 10;
@@ -48,7 +50,7 @@ const LISTEN_MS = 10;
 export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Promise<Collective> {
   const by = launcher(process.env);
   const koffi = await loadKoffi();
-  const calls = mpiCalls(loadLibrary(koffi, library, by));
+  const calls = mpiCalls(koffi, loadLibrary(koffi, library, by));
   const begun = calls.init();
   if (begun === undefined) throw new CollectiveError('mpi: MPI can begin once in a process', 'library', []);
   const [rank, worldSize] = [calls.rank(), calls.size()];
@@ -100,6 +102,7 @@ export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Prom
     START_MS,
   );
   const here = Buffer.from(hosts[rank]!);
+  const pieceBytes = hosts.every((host) => here.equals(host)) ? PIECE_BYTES : Infinity;
   return collective({
     rank,
     worldSize,
@@ -107,8 +110,8 @@ export async function mpi({ library, worldSize: wanted }: MpiOptions = {}): Prom
     gather,
     exchange,
     sum: (buffer, share, timeoutMs) => {
+      if (buffer.byteLength > SMALL_SUM_BYTES) return inThread(() => calls.sum(buffer, share, pieceBytes), timeoutMs);
       if (share !== 1) calls.scale(buffer, share);
-      if (buffer.byteLength > SMALL_SUM_BYTES) return inThread(() => calls.sum(buffer), timeoutMs);
       return asked(() => calls.sumSoon(buffer), timeoutMs);
     },
     broadcast: (bytes, root, timeoutMs) => inThread(() => calls.broadcast(bytes, root), timeoutMs),

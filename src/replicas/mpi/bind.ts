@@ -1,34 +1,27 @@
 import type { LibraryHandle } from 'koffi';
 
 import { CollectiveError } from '../../core/collective.js';
+import type { Call } from './callThread.js';
 
-/** A function of MPI, called at once or in a thread of its own. */
+/** A function of MPI. */
 export interface Bound {
   sync(this: void, ...values: unknown[]): void;
-  async(this: void, ...values: unknown[]): Promise<void>;
+  /** The same call, to be made by a {@link CallThread}. */
+  later(this: void, ...values: Call['values']): Call;
 }
 
 /** What finds a library's functions by name and arguments, in which HANDLE is as the library has it. Any code but 0 is an error. */
 export function binder(library: LibraryHandle, handle: string): (name: string, args: string) => Bound {
   return (name, args) => {
-    const call = library.func(`int ${name}(${args.replaceAll('HANDLE', handle)})`);
-    const failed = (code: number): Error | undefined =>
-      code === 0
-        ? undefined
-        : new CollectiveError(`mpi: ${name} must succeed, it failed with code ${code}`, 'library', []);
+    const declaration = `int ${name}(${args.replaceAll('HANDLE', handle)})`;
+    const call = library.func(declaration);
     return {
       sync: (...values) => {
-        const failure = failed(call(...values) as number);
-        if (failure) throw failure;
+        const code = call(...values) as number;
+        if (code !== 0)
+          throw new CollectiveError(`mpi: ${name} must succeed, it failed with code ${code}`, 'library', []);
       },
-      async: (...values) =>
-        new Promise((resolve, reject) => {
-          call.async(...values, (error: Error | null, code: number) => {
-            const failure = error ?? failed(code);
-            if (failure) reject(failure);
-            else resolve();
-          });
-        }),
+      later: (...values) => ({ name, declaration, values }),
     };
   };
 }

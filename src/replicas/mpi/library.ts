@@ -10,7 +10,10 @@ import type { Launcher } from './launcher.js';
 const OPEN_MPI = ['libmpi.so.40', 'libmpi.40.dylib'];
 const MPICH = ['libmpi_abi.so.1', 'libmpi_abi.so', 'libmpi.so.12', 'libmpi_abi.dylib', 'libmpi.12.dylib'];
 
-type Koffi = typeof import('koffi');
+export type Koffi = typeof import('koffi');
+
+/** Open MPI needs more than the 256 KiB that a call has otherwise. */
+export const STACK_BYTES: number = 8 << 20;
 
 /** Koffi, which is installed by whoever uses MPI. */
 export async function loadKoffi(): Promise<Koffi> {
@@ -27,9 +30,7 @@ export async function loadKoffi(): Promise<Koffi> {
       );
     },
   );
-  // Open MPI needs more than the 256 KiB that a call has otherwise.
-  const bytes = 8 << 20;
-  if (koffi.config().async_stack_size !== bytes) koffi.config({ sync_stack_size: bytes, async_stack_size: bytes });
+  if (koffi.config().sync_stack_size !== STACK_BYTES) koffi.config({ sync_stack_size: STACK_BYTES });
   return koffi;
 }
 
