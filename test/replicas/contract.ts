@@ -42,6 +42,17 @@ export const contract: Record<string, (c: Collective) => Promise<void>> = {
     const mean = (c.worldSize - 1) / 2;
     near([whole[0]!, whole[1]!, whole[350_000]!, whole[700_001]!, whole[700_002]!], [-1, mean, mean, mean, -1]);
   },
+  'averages more than is sent at a time, by ragged weights, every number': async (c) => {
+    const ranks = Array.from({ length: c.worldSize }, (_, r) => r + 1);
+    const mean = ranks.reduce((sum, r) => sum + r * r, 0) / ranks.reduce((sum, r) => sum + r, 0);
+    const length = 1_300_003;
+    const buffers = [Float32Array.from({ length }, (_, i) => (i % 97) * (c.rank + 1)), Float64Array.from({ length }, (_, i) => (i % 89) * (c.rank + 1))]; // prettier-ignore
+    await c.allReduceMean(buffers, { weight: c.rank + 1 });
+    const wrong = [97, 89].map((n, b) =>
+      buffers[b]!.findIndex((value, i) => !(Math.abs(value - (i % n) * mean) < 1e-3)),
+    );
+    assert.deepEqual(wrong, [-1, -1]);
+  },
   'averages with 2 bytes a number: the same bits on every rank, and what is missing is kept': async (c) => {
     for (const format of ['float16', 'bfloat16'] as const) {
       for (const size of [0, 1, 10_007]) {
