@@ -67,11 +67,10 @@ export function compiledSteps(
       const close = ({ size: wanted, unit, weight, samples, microBatches, newest }: Window): FullWindow => {
         const { batch, weights, reducers, [RUN]: run } = newest;
         const counts = { globalStep, microStep, epoch: batch.epoch ?? 1, samples, weight, worldSize: 1 };
-        const scale = weight === 0 ? 1 : unit / weight;
-        const full: FullWindow = { weights, reducers, microBatches, scale, ...counts, ...(run && { [RUN]: run }) };
-        return noteChanges(full, size.apply(wanted));
+        const full: FullWindow['full'] = { weights, reducers, microBatches, ...counts, ...(run && { [RUN]: run }) };
+        return { full: noteChanges(full, size.apply(wanted)), scale: weight === 0 ? 1 : unit / weight };
       };
-      const finish = map(({ scale, ...full }: FullWindow): StepResult => {
+      const finish = map(({ full, scale }: FullWindow): StepResult => {
         full[RUN]?.times?.enter('update');
         try {
           const given = rate.at(globalStep + 1);
@@ -80,7 +79,8 @@ export function compiledSteps(
           const scalars = step.finishWindow({ scale, learningRate, maxNorm });
           full.weights.updates += 1;
           const changes = [...limit.apply(maxNorm), ...rate.apply(given)];
-          return noteChanges({ ...full, globalStep: ++globalStep, learningRate, ...scalars }, changes);
+          const made = { globalStep: ++globalStep, learningRate };
+          return noteChanges(Object.assign({}, full, made, scalars), changes);
         } catch (error) {
           disposeTensors(full.microBatches);
           throw placed(error, 'optimizerStep', globalStep + 1, full.microStep);

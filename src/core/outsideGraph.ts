@@ -5,7 +5,8 @@ import type { CompiledStep } from './compiler.js';
 import type { GradientStep } from './values.js';
 
 /** A window that is full; its gradients are a sum in the graph, to be multiplied by `scale`. */
-export interface FullWindow extends Omit<GradientStep, 'gradients'> {
+export interface FullWindow {
+  readonly full: Omit<GradientStep, 'gradients'>;
   readonly scale: number;
 }
 
@@ -15,12 +16,12 @@ export function outsideGraph(
   stage: MonoTypeOperatorFunction<GradientStep>,
 ): MonoTypeOperatorFunction<FullWindow> {
   return pipe(
-    map(({ scale, ...full }: FullWindow): GradientStep => ({ ...full, gradients: step.gradients(scale) })),
+    map(({ full, scale }: FullWindow): GradientStep => ({ ...full, gradients: step.gradients(scale) })),
     stage,
     map(({ gradients, ...full }) => {
       try {
         step.setGradients(gradients, full.microBatches);
-        return { ...full, scale: 1 };
+        return { full, scale: 1 };
       } catch (error) {
         disposeTensors(full.microBatches);
         throw error;
