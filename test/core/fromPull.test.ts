@@ -17,7 +17,7 @@ import { describe, expect, it } from 'vitest';
 
 import { ArgumentError, SourceError } from '../../src/core/errors.js';
 import { fromPull } from '../../src/core/fromPull.js';
-import { RUN, waitMap, waitUntil, type InRun } from '../../src/core/run.js';
+import { RUN, waitMap, waitUntil } from '../../src/core/run.js';
 import type { Checkpoint, RunSnapshot } from '../../src/core/snapshot.js';
 
 interface Item {
@@ -163,11 +163,11 @@ describe('fromPull', () => {
   });
 
   it('gives values of another run as its own, in its own epoch, and leaves them as they are', async () => {
-    const value = Object.freeze({ n: 1, epoch: undefined, [RUN]: {} });
+    const value: object = Object.freeze({ n: 1, epoch: undefined, [RUN]: {} });
     const [given] = await lastValueFrom(fromPull([value]).pipe(toArray()));
 
     expect(given).toMatchObject({ n: 1, epoch: 1 });
-    expect((given as InRun)[RUN]!.ended!()).toBe('over');
+    expect(given![RUN]!.ended!()).toBe('over');
   });
 
   it('cancels a ReadableStream when it is unsubscribed', async () => {
