@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 
 import { CollectiveError } from '../../core/collective.js';
+import { messageOf } from '../../core/errors.js';
 import type { Handle } from './abi.js';
 import { STACK_BYTES, type Koffi } from './library.js';
 
@@ -50,6 +51,10 @@ export function callThread(koffi: Koffi): CallThread {
     const workerData = { koffi: createRequire(import.meta.url).resolve('koffi'), stackBytes: STACK_BYTES };
     return new Worker(PROGRAM, { eval: true, execArgv: [], workerData });
   };
+  const ended = (cause: unknown): never => {
+    worker = undefined;
+    throw new CollectiveError(`mpi: its thread must go on, it ended: ${messageOf(cause)}`, 'library', [], { cause });
+  };
   const passed = (value: Handle | NodeJS.TypedArray): Handle =>
     typeof value === 'object' ? koffi.address(value) : value;
   return {
@@ -57,7 +62,7 @@ export function callThread(koffi: Koffi): CallThread {
       worker ??= open();
       worker.ref();
       worker.postMessage(calls.map((call) => ({ ...call, values: call.values.map(passed) })));
-      const [{ failed, code }] = (await once(worker, 'message')) as [{ failed: number; code: number }];
+      const [{ failed, code }] = (await once(worker, 'message').catch(ended)) as [{ failed: number; code: number }];
       worker.unref();
       const call = calls[failed]; // which also keeps the buffers until here
       if (call) throw new CollectiveError(`mpi: ${call.name} must succeed, it failed with code ${code}`, 'library', []);

@@ -26,3 +26,15 @@ it.skipIf(process.platform !== 'linux')('makes calls in order, up to one that fa
   expect(later[0]! >= before[0]!).toBe(true);
   close();
 });
+
+it.skipIf(process.platform !== 'linux')('says so when it ends, and begins again', async () => {
+  const { run, close } = callThread(koffi);
+  const nothing = { name: 'nothing', declaration: 'int nothing_of_that_name(int x)', values: [1] };
+
+  await expect(run([nothing])).rejects.toMatchObject({
+    name: 'CollectiveError',
+    message: expect.stringMatching(/^mpi: its thread must go on, it ended: .*nothing_of_that_name/) as string,
+  });
+  await run([bind('abs', 'int x').later(0)]);
+  close();
+});
