@@ -12,11 +12,12 @@ import type { MicroBatchResult } from '../../core/values.js';
 import { SCALE } from './finish.js';
 import type { Mode } from './program.js';
 import { drawOf } from './drawOf.js';
-import { fedValues, handOver } from './handOver.js';
+import { fedValues } from './feed.js';
+import { handOver } from './handOver.js';
 import { modeOf } from './modeOf.js';
 import { seededDraws } from '../seededDraws.js';
 import { learning } from './learning.js';
-import { SUM, type StepGraph } from './stepGraph.js';
+import { SUM } from './stepGraph.js';
 
 /** Compiles steps for native TensorFlow, by running one eagerly and writing down what it does. */
 export function compilerFor(library: typeof tf): CompileStep {
@@ -32,7 +33,7 @@ export function compilerFor(library: typeof tf): CompileStep {
       mode: Mode,
       share: number,
       draw: number,
-      call: StepGraph['call'] = learned.graph().call,
+      refused = (cause: unknown) => cause as Error,
     ): tf.Scalar[] => {
       const { graph, programs } = learned;
       const { inputs, outputs } = graph().programs[index]!.calls[mode];
@@ -41,7 +42,9 @@ export function compilerFor(library: typeof tf): CompileStep {
       if (assigned.length > 0) graph().others.changing();
       const handed = handOver(library, [...values, ...seed, ...(mode === 'scaled' ? [onHost(share)] : [])]);
       try {
-        return call(handed.ids, inputs, outputs) as tf.Scalar[];
+        return graph().call(handed.ids, inputs, outputs) as tf.Scalar[];
+      } catch (cause) {
+        throw refused(cause);
       } finally {
         if (assigned.length > 0) graph().others.changed();
         handed.free();
@@ -73,8 +76,9 @@ export function compilerFor(library: typeof tf): CompileStep {
         if (index === undefined) return runEagerly(batch, mode, share, microStep, draw);
         const { predictions } = learned.programs[index]!;
         if (predictions) checkLabels(plan.loss, batch, predictions, microStep);
-        const { call } = learned.graph();
-        const [loss, ...values] = run(index, fedValues(batch), mode, share, draw, fitting(call, batch, microStep));
+        // What TensorFlow refuses to compute (an index out of range) is the batch's fault.
+        const refused = (cause: unknown): Error => misfit(batch, microStep, cause);
+        const [loss, ...values] = run(index, fedValues(batch), mode, share, draw, refused);
         return {
           loss: loss!,
           weight: weightOf(batch),
@@ -109,17 +113,6 @@ export function compilerFor(library: typeof tf): CompileStep {
       close: () => learned.close(),
     };
     return step;
-  };
-}
-
-/** What TensorFlow refuses to compute (an index out of range) is the batch's fault. */
-function fitting(call: StepGraph['call'], batch: Batch, microStep: number): StepGraph['call'] {
-  return (...given) => {
-    try {
-      return call(...given);
-    } catch (cause) {
-      throw misfit(batch, microStep, cause);
-    }
   };
 }
 

@@ -1,7 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
-import { isTensor, valuesOf, type Batch, type BatchValue, type NdArray } from '../../core/batch.js';
-import { sharesOf } from '../../core/reduceSamples.js';
+import { isTensor, type BatchValue, type NdArray } from '../../core/batch.js';
 import type { Backend } from './backend.js';
 
 /** What is fed to a graph, as native tensors. */
@@ -10,13 +9,6 @@ export interface HandedOver {
   readonly ids: readonly number[];
   /** Deletes those that were made. */
   free(): void;
-}
-
-/** A batch's values in the order in which they are fed: inputs, labels, and the samples' shares if the batch weighs them. */
-export function fedValues(batch: Batch): BatchValue[] {
-  const shares = sharesOf(batch);
-  const values = [...valuesOf(batch.xs), ...valuesOf(batch.ys)];
-  return shares ? [...values, { data: shares, shape: [shares.length] }] : values;
 }
 
 /** Hands values to the binding without making tensors of TensorFlow.js's of them, which takes as long as a small model's step. */

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 
 import type { Batch, BatchValues } from '../../../src/core/batch.js';
-import { keyOf, keyReader } from '../../../src/engine/compile/feed.js';
+import { keyOf, keyReader } from '../../../src/engine/compile/batchKey.js';
 
 const floats = (...shape: number[]) => ({ data: new Float32Array(shape.reduce((a, b) => a * b, 1)), shape });
 const bytes = (...shape: number[]) => ({ data: new Uint8Array(shape.reduce((a, b) => a * b, 1)), shape });
