@@ -7,7 +7,7 @@ import { countsIn, numbersIn } from '../src/core/heldData.js';
 import type { LossFunction } from '../src/core/loss.js';
 import { reducerNames, reducersOf, toMetric, type Metrics } from '../src/core/metric.js';
 import { allVariablesOf, type Model } from '../src/core/model.js';
-import { RUN, type InRun } from '../src/core/run.js';
+import { RUN, type InRun, type Run } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';
 import { savedNames } from '../src/core/savedNames.js';
 import type { ForwardPass } from '../src/core/values.js';
@@ -69,6 +69,12 @@ export function forward(
       const names = savedNames(model);
       const rate = { scale: 1 };
       const own = { model, loss, metrics: bound, globalStep, rate };
+      let [newest, extended]: [Run | undefined, Run] = [undefined, own];
+      /** What the run of a batch becomes, which is mostly that of the batch before. */
+      const extend = (run: Run | undefined): Run => {
+        if (run !== newest) [newest, extended] = [run, { ...run, ...own }];
+        return extended;
+      };
       return source.pipe(
         takesPart(
           'model',
@@ -92,7 +98,7 @@ export function forward(
           reducers,
           seed,
           globalStep,
-          [RUN]: Object.assign({}, batch[RUN], own),
+          [RUN]: extend(batch[RUN]),
         })),
       );
     });

@@ -146,10 +146,11 @@ function hold(options: TrainStepOptions) {
   const learningRate = shared(options.optimizer.learningRate);
   const [size, clipNorm] = [shared(options.accumulate ?? 1), shared(options.clipNorm)];
   const isLive = (value: unknown): value is Observable<number> => isObservable(value);
-  const live$ = merge(...[learningRate, size, clipNorm].filter(isLive)).pipe(ignoreElements());
+  const live$ = [learningRate, size, clipNorm].filter(isLive);
   const optimizer: Optimizer = { ...options.optimizer, learningRate };
   return {
     held: { ...options, optimizer, accumulate: size, ...(clipNorm !== undefined && { clipNorm }) },
-    whileRunning: () => alongside<ForwardPass, never>(live$),
+    whileRunning: () =>
+      live$.length > 0 ? alongside<ForwardPass, never>(merge(...live$).pipe(ignoreElements())) : identity,
   };
 }

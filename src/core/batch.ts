@@ -64,7 +64,8 @@ export function disposeTensors(value: unknown): void {
     if (!value.isDisposed && !('assign' in value)) value.dispose();
   } else if (typeof value === 'object' && value !== null && !isNdArray(value) && !ArrayBuffer.isView(value)) {
     const prototype: unknown = Object.getPrototypeOf(value);
-    if (Array.isArray(value) || prototype === Object.prototype || prototype === null)
-      Object.values(value).forEach(disposeTensors);
+    if (Array.isArray(value)) value.forEach(disposeTensors);
+    else if (prototype === Object.prototype || prototype === null)
+      for (const name in value) disposeTensors(value[name as keyof typeof value]); // Object.values takes a microsecond where there is a symbol
   }
 }

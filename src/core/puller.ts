@@ -42,7 +42,7 @@ export function puller<T extends object>(
   let passedOver: Pulled<T> | undefined;
   let last: Promise<Pulled<T> | undefined> = Promise.resolve(undefined);
 
-  const next = async (): Promise<Pulled<T> | undefined> => {
+  const pull = async (): Promise<Pulled<T> | undefined> => {
     while (!signal.aborted) {
       if (!iterator) {
         if (epoch >= epochs) return undefined; // a run that goes on may be told of fewer
@@ -75,18 +75,21 @@ export function puller<T extends object>(
     }
     return undefined;
   };
-  const failed = (cause: unknown): never => {
-    if (cause instanceof SourceError) throw cause;
-    iterator = undefined;
-    throw new SourceError(
-      `fromPull: the source must go on, it failed after ${batches} batches: ${messageOf(cause)}`,
-      batches,
-      { cause },
-    );
+  /** Asks for the value that comes after `before`; once one has failed, so do all that were asked for. */
+  const after = async (before: typeof last): typeof last => {
+    await before;
+    try {
+      return await pull();
+    } catch (cause) {
+      if (cause instanceof SourceError) throw cause;
+      iterator = undefined;
+      const what = `fromPull: the source must go on, it failed after ${batches} batches: ${messageOf(cause)}`;
+      throw new SourceError(what, batches, { cause });
+    }
   };
   return {
     next: () => {
-      last = last.then(next).catch(failed);
+      last = after(last);
       last.catch(noop); // whoever takes it out of the queue reports it
       return last;
     },

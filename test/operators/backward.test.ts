@@ -9,6 +9,7 @@ import { ArgumentError, ModelError } from '../../src/core/errors.js';
 import type { LossFunction } from '../../src/core/loss.js';
 import { sum, type Metric } from '../../src/core/metric.js';
 import type { Model } from '../../src/core/model.js';
+import { RUN, type Run } from '../../src/core/run.js';
 import type { MicroStep } from '../../src/core/values.js';
 import { batchOf, line, samples, squaredError, type Line } from '../support/line.js';
 import { marbles } from '../support/marbles.js';
@@ -150,6 +151,18 @@ describe('forward and backward', () => {
 
     expect(loss).toBeCloseTo(pass(batchOf(samples(1))).loss, 6);
     expect(batch.xs.left.isDisposed && batch.ys.isDisposed).toBe(true);
+  });
+
+  it('let each batch keep the run that it came in', () => {
+    const [one, other] = [{ ended: () => 'over' as const }, { ended: () => undefined }];
+    const batches = [one, other, undefined, one].map((run) => ({ ...batchOf(samples(1)), ...(run && { [RUN]: run }) }));
+    const runs: (Run | undefined)[] = [];
+    of(...batches)
+      .pipe(forward(model, squaredError))
+      .subscribe((pass) => runs.push(pass[RUN]));
+    expect(runs.map((run) => run?.ended)).toEqual([one.ended, other.ended, undefined, one.ended]);
+    expect(runs.every((run) => run?.model === model)).toBe(true);
+    disposeTensors(batches);
   });
 
   describe('send a typed error that names the micro-batch, and leave no tensor, for', () => {

@@ -12,6 +12,7 @@ import type { MicroBatchResult } from '../../core/values.js';
 import { SCALE } from './finish.js';
 import type { Mode } from './program.js';
 import { drawOf } from './drawOf.js';
+import { fedNumbers } from './fedNumbers.js';
 import { fedValues } from './feed.js';
 import { handOver } from './handOver.js';
 import { modeOf } from './modeOf.js';
@@ -24,6 +25,7 @@ export function compilerFor(library: typeof tf): CompileStep {
   return (plan, first, microStep) => {
     const { scalar } = library;
     const learned = learning(library, plan, first, microStep);
+    const numbers = fedNumbers(library);
     const metrics = Object.keys(plan.metrics);
 
     /** Has a program done on values, in a graph that knows it. */
@@ -95,9 +97,9 @@ export function compilerFor(library: typeof tf): CompileStep {
         learned.takeOver();
         const { weights, finish, call } = learned.graph();
         weights.changing();
-        const handed = handOver(library, [scale, learningRate, ...(plan.clips ? [maxNorm] : [])].map(onHost));
         try {
-          const [done, ...scalars] = call(handed.ids, finish.inputs, finish.outputs);
+          const fed = numbers.idsOf(plan.clips ? [scale, learningRate, maxNorm] : [scale, learningRate]);
+          const [done, ...scalars] = call(fed, finish.inputs, finish.outputs);
           done!.dispose();
           return {
             ...(finish.norm && { gradientNorm: scalars.shift() as tf.Scalar }),
@@ -105,12 +107,14 @@ export function compilerFor(library: typeof tf): CompileStep {
           };
         } finally {
           weights.changed();
-          handed.free();
         }
       },
       namedState: () => learned.namedState(),
       setState: (state) => learned.setState(state),
-      close: () => learned.close(),
+      close: () => {
+        numbers.close();
+        learned.close();
+      },
     };
     return step;
   };
