@@ -1,5 +1,5 @@
 /** What of one rank's bytes goes through the shared memory at a time. */
-export const CHUNK_BYTES: number = 1 << 20;
+export const CHUNK_BYTES: number = 1 << 22;
 
 /** Bytes in pieces of at most a chunk, each with where it begins. */
 export function chunks(bytes: Uint8Array): [number, Uint8Array][] {

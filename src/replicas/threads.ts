@@ -11,7 +11,7 @@ export interface SharedWorld {
   readonly data: SharedArrayBuffer;
 }
 
-/** Memory for a world of threads, to be handed to each of them. */
+/** Memory for a world of threads, to be handed to each of them: 4 MiB a rank. */
 export function sharedWorld(worldSize: number): SharedWorld {
   assertPositiveInteger(worldSize, 'sharedWorld: worldSize');
   return {
@@ -93,15 +93,17 @@ export function threads(world: SharedWorld, rank: number): Collective {
     sum: async (buffer, share, timeoutMs) => {
       if (share !== 1) scale(buffer, share);
       const kind = buffer.constructor as new (memory: ArrayBufferLike, from: number, length: number) => Averaged;
-      for (const [from, part] of chunks(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength))) {
+      for (const [, part] of chunks(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength))) {
         const length = part.length / buffer.BYTES_PER_ELEMENT;
-        const first = from / buffer.BYTES_PER_ELEMENT;
-        const total = buffer.subarray(first, first + length);
-        await show(part, timeoutMs, () => {
-          const [start, ...others] = places.map(({ byteOffset }) => new kind(data, byteOffset, length));
-          total.set(start!);
-          for (const term of others) add(total, term);
-        });
+        const [start, end] = [rank, rank + 1].map((each) => Math.floor((length * each) / worldSize));
+        places[rank]!.set(part);
+        await meet(timeoutMs);
+        // Each rank sums up a strip of its own, in the first place, where no other looks at it meanwhile.
+        const [total, ...others] = places.map(({ byteOffset }) =>
+          new kind(data, byteOffset, length).subarray(start, end),
+        );
+        for (const term of others) add(total!, term);
+        await show(part.subarray(0, 0), timeoutMs, () => part.set(places[0]!.subarray(0, part.length)));
       }
     },
     broadcast: async (bytes, root, timeoutMs) => {
