@@ -25,4 +25,11 @@ describe.skipIf(onlyInCi)(`replicas on two machines${onlyInCi}`, { timeout: 60_0
     const places = ranks.map(({ host, localRank }) => `${host}: ${localRank}`).sort();
     expect(places).toStrictEqual(machines.names.flatMap((name) => [0, 1].map((rank) => `${name}: ${rank}`)));
   });
+
+  it.each(openMpis)('keep the contract by the Open MPI called %s', async (_, bin) => {
+    const { code, output } = await machines.mpirun(bin, 2, new URL('mpiRank.ts', import.meta.url), ['contract']);
+    const kept = [0, 1, 2, 3].map((rank) => `rank ${rank} of 4, local ${rank % 2}`);
+    expect(output.split('\n').filter(Boolean).sort()).toStrictEqual(kept);
+    expect(code).toBe(0);
+  });
 });
