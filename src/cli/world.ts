@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setInterval as everyMs, setTimeout as sleep } from 'node:timers/promises';
 import { BroadcastChannel, isMainThread } from 'node:worker_threads';
 
-import { defer, finalize, fromEvent, map, merge, type Observable } from 'rxjs';
+import { defer, filter, finalize, from, fromEvent, map, merge, take, type Observable } from 'rxjs';
 
 import { fromSignals } from '../checkpoint/fromSignals.js';
 import { CollectiveError, type Collective } from '../core/collective.js';
@@ -16,6 +16,9 @@ import { say } from './output.js';
 /** By which `gradstream launch` tells a rank that it has started it, and with how many. */
 export const LAUNCHED = 'GRADSTREAM_WORLD_SIZE';
 
+/** By which it tells ranks which process it is, since not every `mpirun` lets them know that it is gone. */
+export const LAUNCHER = 'GRADSTREAM_LAUNCHER';
+
 /** Whether `gradstream launch` has started it, and so says how it ended. */
 export function isLaunched(): boolean {
   return process.env[LAUNCHED] !== undefined;
@@ -25,6 +28,9 @@ export function isLaunched(): boolean {
 export const CHANNEL = 'gradstream launch';
 
 type Signal = 'SIGINT' | 'SIGTERM';
+
+/** How often they look whether it is there. */
+const LOOK_MS = 500;
 
 /** How long ranks that hear of another's failure leave it to that one to end them. */
 const LAST_WORDS_MS = 5000;
@@ -85,7 +91,24 @@ export function passedOn(): Observable<Signal> {
     const { stdin } = process;
     stdin.unref(); // listening is no reason to go on
     const said$ = fromEvent(stdin, 'data').pipe(map((text) => String(text).trim() as Signal));
-    const isGone$ = fromEvent(stdin, 'end').pipe(map((): Signal => 'SIGTERM'));
+    const isGone$ = merge(fromEvent(stdin, 'end'), launcherGone()).pipe(map((): Signal => 'SIGTERM'));
     return merge(said$, isGone$);
   });
+}
+
+/** Emits once `gradstream launch` is there no more; looking for it is no reason to go on. */
+function launcherGone(): Observable<unknown> {
+  const pid = Number(process.env[LAUNCHER]);
+  return from(everyMs(LOOK_MS, undefined, { ref: false })).pipe(
+    filter(() => !isThere(pid)),
+    take(1),
+  );
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 
 import { ConfigError } from '../config/configError.js';
 import { ENVIRONMENT } from '../engine/node/environment.js';
-import { LAUNCHED } from './world.js';
+import { LAUNCHED, LAUNCHER } from './world.js';
 
 /** How ranks are started: as processes that talk by MPI, or as threads of one. */
 export type By = 'mpi' | 'threads';
@@ -51,6 +51,7 @@ export function worldCommand(
     TF_NUM_INTRAOP_THREADS: String(Math.max(1, Math.floor(cores / ranks))),
     ...env,
     [LAUNCHED]: String(ranks),
+    [LAUNCHER]: String(process.pid),
   };
   if (by === 'threads') {
     const inside = ['launch', '--inside', '-n', String(ranks), '--', ...args];

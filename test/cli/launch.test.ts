@@ -79,6 +79,13 @@ const near = (run: string, other: string): void => {
   const largest = Math.max(...expected.map(Math.abs));
   weightsOf(run).forEach((weight, i) => expect(Math.abs(weight - expected[i]!)).toBeLessThan(1e-6 * largest));
 };
+const isThere = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
 /** What of a run's steps and validations does not depend on the time. */
 const toldOf = (run: string) =>
   eventsOf(run)
@@ -153,7 +160,7 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
           process.kill(Number(pids[Math.floor(Math.random() * pids.length)]), 'SIGKILL');
         }
         const { code, stderr } = await ended;
-        expect(stderr).toContain(`restart ${kills} of ${kills}`);
+        expect(stderr).toContain(`have ended with 137; restart ${kills} of ${kills}`);
         expect(code).toBe(0);
         expect(weightsOf(run)).toStrictEqual(weightsOf(nameOf(ranks, by)));
         expect(toldOf(run)).toStrictEqual(toldOf(nameOf(ranks, by)));
@@ -185,9 +192,10 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
 
     it('ends all after the step and saves upon Ctrl-C, and goes on with more or fewer', async () => {
       const run = `stopped-${by}`;
-      const { child, ended } = start([...launch(2, by, '--restarts', '3'), ...train(run)], { ...env, STEP_MS: '20' });
+      const slowly = { ...env, STEP_MS: '20' };
+      const { child, ended } = start([...launch(2, by, '--restarts', '3'), ...train(run)], slowly, { detached: true });
       await vi.waitFor(() => expect(linesOf(run).length).toBeGreaterThan(3), 30_000);
-      child.kill('SIGINT');
+      process.kill(-child.pid!, 'SIGINT'); // the whole group, as a terminal does
       const { code, stderr } = await ended;
       expect(stderr).toMatch(/ends after this step, and saves/);
       expect(code).toBe(130);
@@ -205,6 +213,22 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
       near(run, 'solo');
     });
   });
+
+  const launchers = [...mpis.map(([name, bin]) => [`mpi, ${name}`, 'mpi', bin] as const), ['threads', 'threads', ''] as const]; // prettier-ignore
+  it.skipIf(onlyInCi).each(launchers)(
+    `ends all and saves if it is itself killed, by %s${onlyInCi}`,
+    async (name, by, bin) => {
+      const run = `orphaned ${name}`;
+      const { child, ended, said } = start([...launch(2, by), ...train(run)], { PATH: `${bin}:${process.env['PATH']}`, STEP_MS: '50' }); // prettier-ignore
+      await vi.waitFor(() => expect(linesOf(run).length).toBeGreaterThan(3), 30_000);
+      const [, pids] = /replicas \(process(?:es)? ([\d ]+)\)/.exec(said())!;
+      child.kill('SIGKILL');
+      await vi.waitFor(() => pids!.split(' ').forEach((pid) => expect(isThere(Number(pid))).toBe(false)), 20_000);
+      await ended;
+      expect(eventsOf(run).slice(-2)).toMatchObject([{ type: 'checkpoint' }, { type: 'end', reason: 'until' }]);
+      expect(stepsOf(run).length).toBeLessThan(24);
+    },
+  );
 
   it.skipIf(missing || onlyInCi)(`ends all at once upon the second Ctrl-C${onlyInCi}`, async () => {
     const { child, ended, said } = start([...launch(2, 'mpi'), ...train('twice')], { ...env, FAULT: 'hangs' });
@@ -226,9 +250,11 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
 
   it.skipIf(missing)('refuses to train by itself where a launcher has started several', async () => {
     // The library is the system's, which knows nothing of that launcher.
-    const { code, stderr } = await start(train('single'), { ...env, PMI_SIZE: '2', PMI_RANK: '0' }).ended;
-    expect(stderr).toMatch(/PMI has started 2 processes, and MPI must know as many, received 1/);
-    expect(code).toBe(1);
+    const single = (by: NodeJS.ProcessEnv) => start(train('single'), { ...env, ...by }).ended;
+    const [known, unknown] = await Promise.all([single({ PMI_SIZE: '2', PMI_RANK: '0' }), single({ GRADSTREAM_WORLD_SIZE: '2' })]); // prettier-ignore
+    expect(known.stderr).toMatch(/PMI has started 2 processes, and MPI must know as many, received 1/);
+    expect(unknown.stderr).toMatch(/worldSize is 2, and MPI must know as many, received 1/);
+    expect([known.code, unknown.code]).toStrictEqual([1, 1]);
     expect(linesOf('single')).toHaveLength(0);
   });
 
@@ -240,7 +266,7 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
         ['launch', '-n', '2', 'evaluate'],
         ['launch', '-n', '2', '--restarts', '1', 'train', '--fast-dev-run'],
         ['launch', '-n', '2', '--by', 'mpi', 'train'],
-        ['launch', '-n', '2', '--by', 'threads', 'train', at('nowhere.mjs')],
+        ['launch', '-n', '2', '--by', 'threads', '--restarts', '1', 'train', at('nowhere.mjs')],
       ].map((args) => start(args, { PATH: '' }).ended),
     );
     expect(all.map(({ code }) => code)).toStrictEqual([2, 2, 2, 2, 2, 2]);
@@ -253,5 +279,6 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
       /rank [01] of 2: .*nowhere.mjs: the config must be a file that can be read/,
     ];
     all.forEach(({ stderr }, i) => expect(stderr).toMatch(said[i]!));
+    expect(all.at(-1)!.stderr).not.toContain('restart'); // it would be wrong again
   });
 });

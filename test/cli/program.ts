@@ -5,10 +5,11 @@ import { bundled } from '../support/bundled.js';
 
 const main = await bundled(new URL('../../src/cli/main.ts', import.meta.url));
 
-/** The command line, started from its source. */
-export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+/** The command line, started from its source; as a terminal does if `detached`: with all that it starts it is a group, which Ctrl-C reaches. */
+export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, { detached = false } = {}) {
   const child = spawn(process.execPath, [main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached,
     env: { ...process.env, ...env },
   });
   let [stdout, stderr] = ['', ''];
