@@ -91,8 +91,7 @@ export function passedOn(): Observable<Signal> {
     const { stdin } = process;
     stdin.unref(); // listening is no reason to go on
     const said$ = fromEvent(stdin, 'data').pipe(map((text) => String(text).trim() as Signal));
-    const isGone$ = merge(fromEvent(stdin, 'end'), launcherGone()).pipe(map((): Signal => 'SIGTERM'));
-    return merge(said$, isGone$);
+    return merge(said$, launcherGone().pipe(map((): Signal => 'SIGTERM')));
   });
 }
 

@@ -140,7 +140,8 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
       `and ends in the same weights when one of %i by %s is killed again and again, with --restarts`,
       async (ranks, by) => {
         const run = `killed${nameOf(ranks, by)}`;
-        const { ended, said } = start([...launch(ranks, by, '--restarts', String(kills)), ...train(run)], {
+        const command = [...launch(ranks, by, '--restarts', String(kills)), ...train(run, '--overwrite')];
+        const { ended, said } = start(command, {
           ...env,
           STEP_MS: '10',
         });
@@ -212,6 +213,15 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
       expect(stepsOf(run).map(({ worldSize }) => worldSize)).toStrictEqual(sizes);
       near(run, 'solo');
     });
+  });
+
+  it.skipIf(missing || onlyInCi)(`ends all and saves if one is told to${onlyInCi}`, async () => {
+    const { ended, said } = start([...launch(2, 'mpi'), ...train('told')], { ...env, STEP_MS: '50' });
+    await vi.waitFor(() => expect(linesOf('told').length).toBeGreaterThan(3), 30_000);
+    process.kill(Number(/replicas \(processes \d+ (\d+)\)/.exec(said())![1]), 'SIGTERM');
+    await ended;
+    expect(eventsOf('told').slice(-2)).toMatchObject([{ type: 'checkpoint' }, { type: 'end', reason: 'until' }]);
+    expect(stepsOf('told').length).toBeLessThan(24);
   });
 
   const launchers = [...mpis.map(([name, bin]) => [`mpi, ${name}`, 'mpi', bin] as const), ['threads', 'threads', ''] as const]; // prettier-ignore
