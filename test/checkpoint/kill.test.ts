@@ -16,7 +16,7 @@ import { seededRandom } from '../../src/data/random.js';
 import type { Task } from './program.js';
 
 /** Every kill costs the start of a process. */
-const KILLS = process.env['CI'] ? 50 : 5;
+const KILLS = process.env['CI'] ? 50 : 3;
 /** A process is killed so many events after it has begun to train at most, and so many milliseconds; a step and its checkpoint take a few. */
 const MOST_EVENTS = 10;
 const MOST_MS = 8;

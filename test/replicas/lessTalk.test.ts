@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { bundled } from '../support/bundled.js';
+import { onlyInCi } from '../support/inCi.js';
 import { threadsOutput } from '../support/threadsOutput.js';
 import { missing, mpirun, mpis } from './installedMpi.js';
 
@@ -36,8 +37,8 @@ describe('replicas talk less', { timeout: 60_000 }, () => {
     expect(localHalf![1]).not.toStrictEqual(local![1]);
   });
 
-  it.skipIf(missing).each(mpis)(
-    `in two processes of %s's mpirun, bit for bit as in threads${missing}`,
+  it.skipIf(missing || onlyInCi).each(mpis)(
+    `in two processes of %s's mpirun, bit for bit as in threads${missing || onlyInCi}`,
     async (_, bin) => {
       const { code, output } = await mpirun(bin, 2, program);
       expect(code).toBe(0);
