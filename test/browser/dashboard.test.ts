@@ -30,7 +30,7 @@ import { history, type History } from '../../src/sinks/history.js';
 import { stepEvent, validationEvent } from '../../src/testing/steps.js';
 import { eventLine } from '../../src/trainer/eventLine.js';
 import { train } from '../../src/trainer/train.js';
-import { isCi, onlyInCi } from '../support/inCi.js';
+import { onlyInCi } from '../support/inCi.js';
 import { batchesOf, line, squaredError } from '../support/line.js';
 import { launchChromium, missing } from './chromium.js';
 
@@ -373,8 +373,8 @@ describe.skipIf(missing)(`the dashboard in Chromium${missing}`, { timeout: 60_00
     await expect.poll(async () => (await numbersOf(page))['step'], { timeout: 5000 }).toStrictEqual(steps);
   });
 
-  it.each(isCi ? SCREENS : SCREENS.slice(0, 1))(
-    'has no violation that axe finds, in light and dark, and fits: %s',
+  it.skipIf(onlyInCi).each(SCREENS)(
+    `has no violation that axe finds, in light and dark, and fits: %s${onlyInCi}`,
     async (name, options) => {
       const events = recorded(300);
       const board = openBoard({ learningRate: 1e-3 });
