@@ -49,7 +49,7 @@ export function anchored(model: Model, options: OuterOptions): Anchored {
     defer(() => {
       const vector = flatten(variables);
       return from(tensors().read(vector)).pipe(
-        map((values) => new Float32Array(values)), // a copy, which may be written to
+        map((values) => values as Float32Array<ArrayBuffer>),
         finalize(() => vector.dispose()),
       );
     });

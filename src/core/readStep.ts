@@ -1,10 +1,10 @@
-import { defer, finalize, from, map, type Observable } from 'rxjs';
+import { defer, finalize, forkJoin, from, map, of, type Observable } from 'rxjs';
 
 import type { MicroBatchValues } from './events.js';
-import { scalarsOf, takeResult } from './readResults.js';
+import { readScalars, scalarsOf, takeResult } from './readResults.js';
 import { tensors } from './tensors.js';
 import type { GradientStep } from './values.js';
-import { flatten } from './weights.js';
+import { flatten, type Weights } from './weights.js';
 
 /** A gradient step on the host. */
 export interface StepNumbers {
@@ -14,28 +14,31 @@ export interface StepNumbers {
   readonly weights: Float32Array | undefined;
 }
 
-/** Reads a step from the device, all of it at once; its tensors stay the caller's. */
-export function readStep(step: GradientStep, withWeights: boolean): Observable<StepNumbers> {
-  return defer(() => {
-    const { concat, read, reshape, tidy } = tensors();
-    const scalars = step.microBatches.flatMap(scalarsOf);
-    const { variables } = step.weights;
-    const packed = tidy(() => {
-      const weights = withWeights ? [flatten(variables)] : [];
-      return concat([step.gradients, ...scalars.map((scalar) => reshape(scalar, [1])), ...weights]);
-    });
-    return from(read(packed)).pipe(
-      map((values) => {
-        const all = values as Float32Array; // of a tensor that nobody else has
-        const end = step.gradients.size + scalars.length;
-        const numbers = [...all.subarray(step.gradients.size, end)];
-        return {
-          gradients: all.subarray(0, step.gradients.size),
-          results: step.microBatches.map((result) => takeResult(result, numbers)),
-          weights: withWeights ? all.subarray(end) : undefined,
-        };
-      }),
-      finalize(() => packed.dispose()),
-    );
-  });
+/** Reads a step from the device; its tensors stay the caller's. */
+export function readStep(
+  { gradients, microBatches, weights }: GradientStep,
+  withWeights: boolean,
+): Observable<StepNumbers> {
+  return defer(() =>
+    forkJoin({
+      gradients: from(tensors().read(gradients)),
+      numbers: readScalars(microBatches.flatMap(scalarsOf)),
+      weights: withWeights ? readWeights(weights) : of(undefined),
+    }),
+  ).pipe(
+    map(({ numbers, ...read }) => ({
+      gradients: read.gradients as Float32Array, // one of its own, to be written to
+      results: microBatches.map((result) => takeResult(result, numbers)),
+      weights: read.weights,
+    })),
+  );
+}
+
+function readWeights({ variables }: Weights): Observable<Float32Array> {
+  const { read, tidy } = tensors();
+  const packed = tidy(() => flatten(variables));
+  return from(read(packed)).pipe(
+    map((values) => values as Float32Array),
+    finalize(() => packed.dispose()),
+  );
 }

@@ -64,7 +64,7 @@ export interface Tensors extends Pick<
   | 'fill'
   | 'clone'
 > {
-  /** The values of a tensor, read from the device once. */
+  /** The values of a tensor, read from the device once: an array that nobody else has. */
   readonly read: (tensor: tf.Tensor) => ObservableInput<ArrayLike<number>>;
   /** What computes, and in which version: `engine`, `device`, `@tensorflow/tfjs`. */
   readonly about: () => Readonly<Record<string, string>>;

@@ -119,8 +119,20 @@ function bind(library: typeof tf, about: () => Readonly<Record<string, string>>)
     about: () => ({ ...about(), '@tensorflow/tfjs': library.version_core }),
     seededDraws,
     variableGrads: variableGradsOf(library),
-    read: (tensor) => (isAsynchronous(library.getBackend()) ? tensor.data() : of(tensor.dataSync())),
+    read: (tensor) =>
+      isAsynchronous(library.getBackend())
+        ? tensor.data().then((values) => ownValues(library, tensor, values))
+        : of(ownValues(library, tensor, tensor.dataSync())),
   });
+}
+
+/** What has been read of a tensor; a copy, if the backend has handed out what it holds itself. */
+function ownValues(library: typeof tf, { dataId }: tf.Tensor, values: tf.TypedArray): tf.TypedArray {
+  type Kept = { get(dataId: object): { readonly values?: unknown } | undefined };
+  const { data, tensorMap, texData } = library.backend() as unknown as Partial<
+    Record<'data' | 'tensorMap' | 'texData', Kept>
+  >;
+  return (data ?? tensorMap ?? texData)?.get(dataId)?.values === values ? values.slice() : values;
 }
 
 /** Whether results lie on a device that works on its own time; elsewhere they are at hand, and a promise would only delay them. */

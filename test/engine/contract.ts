@@ -1,6 +1,7 @@
-import { lastValueFrom, take, toArray } from 'rxjs';
+import { from, lastValueFrom, take, toArray } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { tensors } from '../../src/core/tensors.js';
 import { engine, useTensorFlow } from '../../src/engine/engine.js';
 import type { Opened } from '../../src/engine/opened.js';
 import { adagrad, adam, adamw, lion, rmsprop, sgd } from '../../src/optim/index.js';
@@ -88,6 +89,24 @@ export function engineContract(
 
     it.each(Object.keys(optimizers))('trains as cpu does, with every stage: %s', async (optimizer) => {
       close(await run(optimizer as keyof typeof optimizers), onCpu[optimizer]!);
+    });
+
+    it('gives what is read as an array that nobody else has', async () => {
+      const given = Float32Array.of(1, 2, 3);
+      const fromHost = opened.tf.tensor1d(given);
+      const computed = opened.tf.mul(fromHost, 2);
+      for (const tensor of [fromHost, computed, computed.clone(), fromHost.reshape([3, 1])]) {
+        const expected = [...(await tensor.data())];
+        for (let i = 0; i < 2; i++) {
+          const values = (await lastValueFrom(from(tensors().read(tensor)))) as Float32Array;
+          expect([...values]).toStrictEqual(expected);
+          values.fill(9);
+        }
+        expect([...(await tensor.data())]).toStrictEqual(expected);
+        tensor.dispose();
+      }
+      expect([...given]).toStrictEqual([1, 2, 3]);
+      opened.tf.dispose([fromHost, computed]);
     });
 
     it('leaves no tensor behind, by its own count, when a run completes or is unsubscribed', async () => {
