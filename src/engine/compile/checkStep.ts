@@ -55,15 +55,16 @@ export function checkUpdate(
   expected: Expected,
 ): void {
   library.tidy(() => {
-    const { scalar, sub, tensor1d } = library;
-    const gradients = tensor1d(joined(expected.gradients));
+    const { scalar, sub, tensor } = library;
+    const gradients = weights.slots.map(({ shape }, i) => tensor(expected.gradients[i]!, [...shape]));
     const before = flatten(weights.variables);
     const { feeds, fetches } = graph.programs[0]!;
-    graph.run({ [feeds[0]!]: gradients, [feeds[1]!]: scalar(0) }, fetches.open);
+    const fed = Object.fromEntries([...gradients, scalar(0)].map((value, i) => [feeds[i]!, value]));
+    graph.run(fed, fetches.open);
     const limit = clips ? { [LIMIT]: scalar(2 ** 127) } : {};
     graph.run({ [SCALE]: scalar(1), [RATE]: scalar(RATE_OF_CHECK), ...limit }, [graph.finish.done]);
     const after = graph.run({}, weights.variables.map((_, i) => `read/weight/${i}`)); // prettier-ignore
-    const { weights: wanted } = optimizer.update(gradients, state, before, RATE_OF_CHECK);
+    const { weights: wanted } = optimizer.update(flatten(gradients), state, before, RATE_OF_CHECK);
     assertNear('the update', read(library, sub(flatten(after), before)), read(library, sub(wanted, before)));
   });
 }
@@ -99,14 +100,4 @@ function largest(values: ArrayLike<number>): number {
     if (size > most && size < Infinity) most = size;
   }
   return most;
-}
-
-function joined(parts: readonly ArrayLike<number>[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -10,6 +10,7 @@ import { allVariablesOf } from '../../core/model.js';
 import { misfit } from '../../core/predict.js';
 import type { MicroBatchResult } from '../../core/values.js';
 import { SCALE } from './finish.js';
+import { gradientFeeds } from './gradientProgram.js';
 import type { Mode } from './program.js';
 import { drawOf } from './drawOf.js';
 import { fedNumbers } from './fedNumbers.js';
@@ -24,6 +25,7 @@ import { SUM } from './stepGraph.js';
 export function compilerFor(library: typeof tf): CompileStep {
   return (plan, first, microStep) => {
     const { scalar } = library;
+    const { slots } = plan.weights;
     const learned = learning(library, plan, first, microStep);
     const numbers = fedNumbers(library);
     const metrics = Object.keys(plan.metrics);
@@ -59,7 +61,7 @@ export function compilerFor(library: typeof tf): CompileStep {
       const pass = () => computeBackward({ ...plan, batch }, plan.weights, microStep);
       const { gradients, ...result } = seededDraws(plan.seed, draw, () => putBackOnFailure(others, pass));
       try {
-        const [loss] = run(0, [gradients, result.loss], mode, share, draw);
+        const [loss] = run(0, [...gradientFeeds(library, gradients, slots), result.loss], mode, share, draw);
         return { ...result, loss: loss! };
       } catch (error) {
         library.dispose(Object.values(result.metrics));
@@ -91,7 +93,7 @@ export function compilerFor(library: typeof tf): CompileStep {
         library.tidy(() => learned.graph().run({ [SCALE]: scalar(scale) }, [SUM])[0] as tf.Tensor1D),
       setGradients: (gradients, microBatches) => {
         const losses = library.tidy(() => library.addN(microBatches.map(({ loss }) => loss)));
-        library.dispose([losses, ...run(0, [gradients, losses], 'open', 1, 0)]);
+        library.dispose([losses, ...run(0, [...gradientFeeds(library, gradients, slots), losses], 'open', 1, 0)]);
       },
       finishWindow: ({ scale, learningRate, maxNorm }) => {
         learned.takeOver();
