@@ -1,15 +1,26 @@
-import { concatMap, concatWith, defer, EMPTY, finalize, from, map, type Observable, type OperatorFunction } from 'rxjs';
+import {
+  concatMap,
+  concatWith,
+  defer,
+  EMPTY,
+  filter,
+  finalize,
+  from,
+  map,
+  type Observable,
+  type OperatorFunction,
+} from 'rxjs';
 
 import { disposeTensors } from '../src/core/batch.js';
-import { ArgumentError, assertPositiveInteger, NonFiniteError } from '../src/core/errors.js';
+import { ArgumentError, assertPositiveInteger } from '../src/core/errors.js';
+import { eventOf } from '../src/core/eventOf.js';
 import type { StepEvent, TrainingEvent } from '../src/core/events.js';
 import { countsIn } from '../src/core/heldData.js';
 import { holdSteps, restoreSteps } from '../src/core/heldSteps.js';
-import { readScalars, scalarsIn, takeResult } from '../src/core/readResults.js';
-import { RUN, waitMap } from '../src/core/run.js';
+import { readScalars, scalarsIn } from '../src/core/readResults.js';
+import { RUN, waitMap, type InRun } from '../src/core/run.js';
 import { takesPart } from '../src/core/runState.js';
 import { noSkips, skipsNext } from '../src/core/skips.js';
-import { summarize } from '../src/core/summarize.js';
 import type { StepResult } from '../src/core/values.js';
 
 /** Options of {@link readback}. */
@@ -58,6 +69,7 @@ export function readback<T extends StepResult | TrainingEvent>(
   return (source) =>
     defer(() => {
       let held: T[] = [];
+      let steps = 0;
       let skips = noSkips;
       const counted = (step: StepResult, event: StepEvent): StepEvent => {
         const { nonFinite: found } = event;
@@ -65,31 +77,37 @@ export function readback<T extends StepResult | TrainingEvent>(
         skips = skipsNext(skips, step, skipped?.what);
         return skipped ? { ...event, nonFinite: { ...skipped, count: skips.count } } : event;
       };
-      const drain = (): Observable<StepEvent | Exclude<T, StepResult>> => {
+      const take = (): T[] => {
         const taken = held;
-        held = [];
-        return taken.length > 0
-          ? read(taken, (step, numbers) => counted(step, toEvent(step, numbers, nonFinite)))
-          : EMPTY;
+        [held, steps] = [[], 0];
+        return taken;
       };
+      const eventsOf = (taken: readonly T[]): Observable<StepEvent | Exclude<T, StepResult>> =>
+        read(taken, (step, numbers) => counted(step, eventOf(step, numbers, nonFinite)));
       return source.pipe(
         takesPart(
           'readback',
           () => holdSteps(held),
-          (saved, next) => (held = restoreSteps(saved, next)),
+          (saved, next) => {
+            held = restoreSteps(saved, next);
+            steps = held.filter(isStep).length;
+          },
         ),
         takesPart(
           'skips',
           () => ({ data: { ...skips } }),
           ({ data }) => (skips = countsIn(data, ['count', 'inARow'], 'readback')),
         ),
-        waitMap((value) => {
+        map((value) => {
           value[RUN]?.times?.enter('read');
           held.push(value);
-          const steps = held.filter((each) => !('type' in each)).length;
-          return steps === every || steps === 0 ? drain() : EMPTY;
+          if (isStep(value)) steps += 1;
+          return steps === every || steps === 0 ? take() : [];
         }),
-        concatWith(defer(drain)),
+        filter(({ length }) => length > 0), // most steps are only held, and make nobody wait
+        map((taken) => ({ taken, ...runOf(taken) })),
+        waitMap(({ taken }) => eventsOf(taken)),
+        concatWith(defer(() => (held.length > 0 ? eventsOf(take()) : EMPTY))),
         finalize(() => disposeTensors(scalarsIn(held))),
       );
     });
@@ -97,57 +115,24 @@ export function readback<T extends StepResult | TrainingEvent>(
 
 function read<T extends StepResult | TrainingEvent>(
   held: readonly T[],
-  eventOf: (step: StepResult, numbers: number[]) => StepEvent,
+  toEvent: (step: StepResult, numbers: number[]) => StepEvent,
 ): Observable<StepEvent | Exclude<T, StepResult>> {
   const scalars = scalarsIn(held);
   return defer(() => (scalars.length > 0 ? readScalars(scalars) : [[]])).pipe(
     concatMap((numbers) =>
       from(held).pipe(
-        map((value) => ('type' in value ? value : eventOf(value, numbers)) as StepEvent | Exclude<T, StepResult>),
+        map((value) => ('type' in value ? value : toEvent(value, numbers)) as StepEvent | Exclude<T, StepResult>),
       ),
     ),
     finalize(() => disposeTensors(scalars)),
   );
 }
 
-/** The event of one step; takes its numbers from the front of `numbers`. */
-function toEvent(step: StepResult, numbers: number[], onNonFinite: 'error' | 'keep'): StepEvent {
-  const { globalStep, microStep, epoch, samples, learningRate, worldSize, reducers } = step;
-  const microBatches = step.microBatches.map((result) => takeResult(result, numbers));
-  const gradientNorm = step.gradientNorm && numbers.shift();
-  const skipped = step.finite !== undefined && numbers.shift() !== 1;
-  const { loss, metrics } = summarize(microBatches, reducers);
+function isStep(value: StepResult | TrainingEvent): value is StepResult {
+  return !('type' in value);
+}
 
-  const lossIsBad = microBatches.some((result) => result.weight > 0 && !Number.isFinite(result.loss));
-  const what = lossIsBad
-    ? 'loss'
-    : skipped || (gradientNorm !== undefined && !Number.isFinite(gradientNorm))
-      ? 'gradients'
-      : undefined;
-  if (what && !skipped && onNonFinite === 'error') {
-    throw new NonFiniteError(
-      `readback: the ${what} must be finite at global step ${globalStep}, received ${lossIsBad ? loss : gradientNorm}; ` +
-        'lower the learning rate, clip, put skipNonFinite() before the optimizer, or ask for readback(n, { nonFinite: "keep" })',
-      what,
-      globalStep,
-    );
-  }
-  return {
-    type: 'step',
-    globalStep,
-    microStep,
-    epoch,
-    loss,
-    metrics,
-    microBatches,
-    samples,
-    learningRate,
-    ...(gradientNorm !== undefined && { gradientNorm }),
-    worldSize,
-    ema: {},
-    ...(step.changes && { changes: step.changes }),
-    ...(step.histograms && { histograms: step.histograms }),
-    ...(what && { nonFinite: { what, action: skipped ? 'skipped' : 'kept' } }),
-    ...(step[RUN] && { [RUN]: step[RUN] }),
-  };
+function runOf(taken: readonly InRun[]): InRun {
+  const run = taken.at(-1)?.[RUN];
+  return run ? { [RUN]: run } : {};
 }

@@ -37,7 +37,7 @@ export function isNdArray(value: unknown): value is NdArray {
 
 /** Every single value among inputs or labels, in order. */
 export function valuesOf(values: BatchValues): BatchValue[] {
-  if (isTensor(values) || isNdArray(values)) return [values];
+  if (isNdArray(values) || isTensor(values)) return [values];
   return Object.values(values as Record<string, BatchValue>);
 }
 

@@ -22,11 +22,15 @@ export function scalarsOf({ loss, metrics }: MicroBatchResult): tf.Scalar[] {
 
 /** The scalars of steps, in order: for each its results', its gradients' norm, and whether all is finite; events have none. */
 export function scalarsIn(held: readonly (StepResult | TrainingEvent)[]): tf.Scalar[] {
-  return held.flatMap((value) => {
-    if ('type' in value) return [];
+  const scalars: tf.Scalar[] = [];
+  for (const value of held) {
+    if ('type' in value) continue;
     const { microBatches, gradientNorm, finite } = value;
-    return [...microBatches.flatMap(scalarsOf), ...(gradientNorm ? [gradientNorm] : []), ...(finite ? [finite] : [])];
-  });
+    for (const result of microBatches) scalars.push(...scalarsOf(result));
+    if (gradientNorm) scalars.push(gradientNorm);
+    if (finite) scalars.push(finite);
+  }
+  return scalars;
 }
 
 /** Takes the numbers of one result from the front of `numbers`. */

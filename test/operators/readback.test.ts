@@ -6,6 +6,9 @@ import { readback } from '../../operators/readback.js';
 import { ArgumentError, NonFiniteError } from '../../src/core/errors.js';
 import type { TrainingEvent } from '../../src/core/events.js';
 import { max, mean } from '../../src/core/metric.js';
+import { readSnapshot } from '../../src/core/readSnapshot.js';
+import { RUN } from '../../src/core/run.js';
+import { runState } from '../../src/core/runState.js';
 import { bindTensors, tensors } from '../../src/core/tensors.js';
 import type { StepResult } from '../../src/core/values.js';
 import { stepEvent, stepResult, validationEvent } from '../../src/testing/steps.js';
@@ -139,6 +142,44 @@ describe('readback', () => {
       undefined,
       { what: 'gradients', action: 'kept' },
     ]);
+  });
+
+  it('makes the source wait while the device is read, and not before', () => {
+    const device = new Subject<number[]>();
+    bindTensors({ ...own, read: () => device });
+    const log: string[] = [];
+    const hold = () => (log.push('waits'), () => void log.push('goes on'));
+    const source = new Subject<StepResult>();
+    source.pipe(readback(2)).subscribe(({ globalStep }) => log.push(`event ${globalStep}`));
+    source.next({ ...result(1), [RUN]: { hold } });
+    expect(log).toStrictEqual([]);
+    source.next({ ...result(2), [RUN]: { hold } });
+    expect(log).toStrictEqual(['waits']);
+    device.next([1, 2]);
+    device.complete();
+    expect(log).toStrictEqual(['waits', 'event 1', 'event 2', 'goes on']);
+  });
+
+  it('goes on with what it held when it was saved, and reads when there are n steps', async () => {
+    const given = (n: number, { state }: ReturnType<typeof runState>) => ({ ...result(n), [RUN]: { state } });
+    const [first, cut] = [runState(), new Subject<StepResult>()];
+    const before = cut.pipe(readback(3)).subscribe();
+    cut.next(given(1, first));
+    cut.next(given(2, first));
+    const saving = first.state.snapshot();
+    first.take();
+    const { stages } = await readSnapshot((await saving)!);
+    before.unsubscribe();
+
+    const [second, seen] = [runState(stages), [] as number[]];
+    const source = new Subject<StepResult>();
+    source.pipe(readback(3)).subscribe(({ globalStep }) => seen.push(globalStep));
+    source.next(given(3, second));
+    expect(seen).toStrictEqual([1, 2, 3]);
+    source.next(given(4, second));
+    expect(seen).toStrictEqual([1, 2, 3]);
+    source.complete();
+    expect(seen).toStrictEqual([1, 2, 3, 4]);
   });
 
   it('frees the tensors of a read that is under way when it is unsubscribed', () => {
