@@ -1,4 +1,4 @@
-// One rank of replicas.ts, as a process of mpirun or as a thread. Rank 0 prints what was measured, as JSON.
+// One rank of replicas.ts, as a process of mpirun or as a thread; told so, what starts the threads. Rank 0 prints what was measured, as JSON.
 import { isMainThread } from 'node:worker_threads';
 
 import { lastValueFrom, tap } from 'rxjs';
@@ -8,7 +8,7 @@ import type { Collective } from '../../src/core/collective.js';
 import { engine } from '../../src/engine/engine.js';
 import { adam } from '../../src/optim/adam.js';
 import { mpi } from '../../src/replicas/mpi.js';
-import { inThread } from '../../src/replicas/startThreads.js';
+import { inThread, startThreads } from '../../src/replicas/startThreads.js';
 import { train, type TrainOptions } from '../../src/trainer/train.js';
 import { lossFor, makeBatches, makeModel, type BenchModel } from './models.js';
 
@@ -32,11 +32,17 @@ export interface Round {
   readonly reduced: readonly number[];
 }
 
-const { collective, data } = isMainThread ? { collective: await mpi(), data: process.argv[2]! } : inThread();
-const job = JSON.parse(data as string) as Job;
-const measured = 'floats' in job ? await messages(job, collective) : await steps(job, collective);
-await collective.close();
-if (collective.rank === 0) process.stdout.write(`${JSON.stringify(measured)}\n`);
+const [, , given, by] = process.argv;
+if (isMainThread && by === 'threads') await startThreads(2, new URL(import.meta.url), { data: given });
+else if (isMainThread) await work({ collective: await mpi(), data: given });
+else await work(inThread());
+
+async function work({ collective, data }: { readonly collective: Collective; readonly data: unknown }): Promise<void> {
+  const job = JSON.parse(data as string) as Job;
+  const measured = 'floats' in job ? await messages(job, collective) : await steps(job, collective);
+  await collective.close();
+  if (collective.rank === 0) process.stdout.write(`${JSON.stringify(measured)}\n`);
+}
 
 /** The median milliseconds of an all-reduce, by size. */
 async function messages({ floats, times }: Extract<Job, { floats: unknown }>, c: Collective): Promise<number[]> {

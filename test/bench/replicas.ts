@@ -1,5 +1,5 @@
-// What replicas bring and what they cost, two of them, each with one thread: processes of mpirun on `node`, threads on `wasm`; and an all-reduce against
-// the same MPI from C. Rounds take turns; a ratio is the median of the rounds' ratios.
+// What replicas bring and what they cost, two of them, each with one thread, started as `gradstream launch` does: processes of mpirun on `node`, threads on
+// `wasm`; and an all-reduce against the same MPI from C. Rounds take turns; a ratio is the median of the rounds' ratios.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 
 import { NODE_FLAGS } from '../../src/cli/worldCommand.js';
 import { bundled } from '../support/bundled.js';
-import { threadsOutput } from '../support/threadsOutput.js';
 import type { Job, Round, Work } from './replicaRank.js';
 
 const BIN = '/usr/bin';
@@ -38,7 +37,8 @@ export async function replicasCost(rounds: number): Promise<Record<string, strin
   }
   add(messages(rounds));
   for (const work of THREADS) {
-    const said = await threadsOutput(2, program, JSON.stringify({ ...work, rounds } satisfies Job));
+    const job = JSON.stringify({ ...work, rounds } satisfies Job);
+    const said = execFileSync(process.execPath, [...NODE_FLAGS, program, job, 'threads'], { encoding: 'utf8' });
     add(told(`${work.kind} on wasm, 2 threads`, JSON.parse(said) as Round[], work.ks));
   }
   return measured;
@@ -56,8 +56,8 @@ function messages(rounds: number): Record<string, string> {
     const theirs = Object.keys(sizes).map((): number[] => []);
     for (let round = 0; round < rounds; round++) {
       const job: Job = { floats: Object.values(sizes), times };
-      (JSON.parse(mpirun(process.execPath, [program, JSON.stringify(job)])) as number[]).forEach((ms, i) =>
-        ours[i]!.push(ms),
+      (JSON.parse(mpirun(process.execPath, [...NODE_FLAGS, program, JSON.stringify(job)])) as number[]).forEach(
+        (ms, i) => ours[i]!.push(ms),
       );
       Object.values(sizes).forEach((floats, i) =>
         theirs[i]!.push(Number(mpirun(inC, [String(floats), String(times)]))),
