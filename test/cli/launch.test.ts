@@ -181,7 +181,7 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
       expect([thrown!.code, hung!.code, never!.code]).toStrictEqual([1, 1, 1]);
     });
 
-    it('ends all and names the one that was told something else', async () => {
+    it.skipIf(onlyInCi)(`ends all and names the one that was told something else${onlyInCi}`, async () => {
       const [config, data] = await Promise.all([fails('other config'), fails('other data')]);
       expect(config!.stderr).toMatch(/every rank must have the same config; rank 1 has accumulate 3, rank 0 2/);
       expect(data!.stderr).toMatch(
@@ -260,7 +260,9 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
   it.skipIf(missing)('refuses to train by itself where a launcher has started several', async () => {
     // The library is the system's, which knows nothing of that launcher.
     const single = (by: NodeJS.ProcessEnv) => start(train('single'), { ...env, ...by }).ended;
-    const [known, unknown] = await Promise.all([single({ PMI_SIZE: '2', PMI_RANK: '0' }), single({ GRADSTREAM_WORLD_SIZE: '2' })]); // prettier-ignore
+    // One by one: two that Open MPI begins at once, each alone, may not come up.
+    const known = await single({ PMI_SIZE: '2', PMI_RANK: '0' });
+    const unknown = await single({ GRADSTREAM_WORLD_SIZE: '2' });
     expect(known.stderr).toMatch(/PMI has started 2 processes, and MPI must know as many, received 1/);
     expect(unknown.stderr).toMatch(/worldSize is 2, and MPI must know as many, received 1/);
     expect([known.code, unknown.code]).toStrictEqual([1, 1]);

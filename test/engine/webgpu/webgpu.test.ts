@@ -9,6 +9,7 @@ import { openWebgpu } from '../../../src/engine/webgpu/webgpu.js';
 import { sparseSoftmaxCrossEntropy } from '../../../src/losses/sparseSoftmaxCrossEntropy.js';
 import { adam } from '../../../src/optim/adam.js';
 import { train } from '../../../src/trainer/train.js';
+import { onlyInCi } from '../../support/inCi.js';
 import { batchesOf, line, squaredError } from '../../support/line.js';
 import { missing } from './driver.js';
 
@@ -94,7 +95,7 @@ describe.skipIf(missing)(`webgpu${missing}`, () => {
     expect(Math.max(...seen), 'unsubscribed during a read').toBeGreaterThan(0);
   });
 
-  it('trains a small conv net', async () => {
+  it.skipIf(onlyInCi)(`trains a small conv net${onlyInCi}`, async () => {
     const before = used();
     const seeded = (seed: number) => ({ kernelInitializer: tf.initializers.glorotUniform({ seed }) });
     const model = tf.sequential({
