@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { concat, defer, EMPTY, finalize, from, ignoreElements, map, shareReplay, tap, type Observable } from 'rxjs';
+import { concat, defer, EMPTY, ignoreElements, map, shareReplay, tap, type Observable } from 'rxjs';
 
 import { matchArrays } from './matchArrays.js';
 import { allVariablesOf, type Model } from './model.js';
@@ -8,8 +8,9 @@ import { outerStep, type OuterOptions } from './outerStep.js';
 import { fingerprint } from './replicaNote.js';
 import { savedNames } from './savedNames.js';
 import type { Held, Holding } from './snapshot.js';
+import { readWeights } from './readWeights.js';
 import { tensors } from './tensors.js';
-import { flatten, unflatten, weightsOf } from './weights.js';
+import { unflatten, weightsOf } from './weights.js';
 
 /** The weights that all replicas had in common when they last met, on the host, beside those of the model, which have gone on from there. */
 export interface Anchored {
@@ -45,14 +46,7 @@ export function anchored(model: Model, options: OuterOptions): Anchored {
   let velocity = new Float32Array(size);
   let begun$: Observable<unknown> = EMPTY;
 
-  const read = (): Observable<Float32Array<ArrayBuffer>> =>
-    defer(() => {
-      const vector = flatten(variables);
-      return from(tensors().read(vector)).pipe(
-        map((values) => values as Float32Array<ArrayBuffer>),
-        finalize(() => vector.dispose()),
-      );
-    });
+  const read$ = readWeights(variables);
   const onDevice = (values: Float32Array): tf.Tensor1D => tensors().tensor1d(values.slice()); // a backend may keep what it is given
   const back = (): void =>
     tensors().tidy(() =>
@@ -63,7 +57,7 @@ export function anchored(model: Model, options: OuterOptions): Anchored {
   return {
     begin: () =>
       defer(() => {
-        const mine$ = read().pipe(
+        const mine$ = read$.pipe(
           tap((values) => begun$ === mine$ && (anchor = values)),
           ignoreElements(),
           shareReplay({ bufferSize: 1, refCount: false }),
@@ -74,7 +68,7 @@ export function anchored(model: Model, options: OuterOptions): Anchored {
     moved: () =>
       concat(
         defer(() => begun$.pipe(ignoreElements())),
-        read().pipe(map((weights) => weights.map((weight, i) => anchor[i]! - weight))),
+        read$.pipe(map((weights) => weights.map((weight, i) => anchor[i]! - weight))),
       ),
     step: (mean) => {
       outerStep({ anchor, velocity }, mean, trainedSize, options);

@@ -1,10 +1,10 @@
-import { defer, finalize, forkJoin, from, map, of, type Observable } from 'rxjs';
+import { defer, forkJoin, from, map, of, type Observable } from 'rxjs';
 
 import type { MicroBatchValues } from './events.js';
 import { readScalars, scalarsOf, takeResult } from './readResults.js';
+import { readWeights } from './readWeights.js';
 import { tensors } from './tensors.js';
 import type { GradientStep } from './values.js';
-import { flatten, type Weights } from './weights.js';
 
 /** A gradient step on the host. */
 export interface StepNumbers {
@@ -23,7 +23,7 @@ export function readStep(
     forkJoin({
       gradients: from(tensors().read(gradients)),
       numbers: readScalars(microBatches.flatMap(scalarsOf)),
-      weights: withWeights ? readWeights(weights) : of(undefined),
+      weights: withWeights ? readWeights(weights.variables) : of(undefined),
     }),
   ).pipe(
     map(({ numbers, ...read }) => ({
@@ -31,14 +31,5 @@ export function readStep(
       results: microBatches.map((result) => takeResult(result, numbers)),
       weights: read.weights,
     })),
-  );
-}
-
-function readWeights({ variables }: Weights): Observable<Float32Array> {
-  const { read, tidy } = tensors();
-  const packed = tidy(() => flatten(variables));
-  return from(read(packed)).pipe(
-    map((values) => values as Float32Array),
-    finalize(() => packed.dispose()),
   );
 }

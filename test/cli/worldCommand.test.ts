@@ -19,7 +19,12 @@ describe('worldCommand', () => {
     expect(file).toBe(mpirun);
     expect(args.slice(0, 4)).toStrictEqual(['-n', '3', process.execPath, '--initial-heap-size=256']);
     expect(args.slice(-2)).toStrictEqual(['train', '--json']);
-    expect(own).toMatchObject({ GRADSTREAM_WORLD_SIZE: '3', OMPI_MCA_rmaps_base_oversubscribe: '1', PATH: env.PATH });
+    expect(own).toMatchObject({
+      GRADSTREAM_LAUNCHER: String(process.pid),
+      GRADSTREAM_WORLD_SIZE: '3',
+      OMPI_MCA_rmaps_base_oversubscribe: '1',
+      PATH: env.PATH,
+    });
     expect(own).not.toHaveProperty('OMPI_MCA_mpi_yield_when_idle');
   });
 

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import * as tf from '@tensorflow/tfjs';
 import { lastValueFrom, toArray } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -5,6 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { trainStep } from '../../../operators/trainStep.js';
 import { ArgumentError, CompileError } from '../../../src/core/errors.js';
 import type { Optimizer } from '../../../src/core/optimizer.js';
+import type { Binding } from '../../../src/engine/compile/backend.js';
 import type { Program } from '../../../src/engine/compile/program.js';
 import { withXla } from '../../../src/engine/compile/xla.js';
 import { mse } from '../../../src/losses/mse.js';
@@ -86,10 +90,32 @@ describe.skipIf(absent)(`compile: { xla } ${INSTALLED}`, () => {
     compiled.weights.forEach((weight, i) => expect(weight).toBeCloseTo(eager.weights[i]!, 5));
   });
 
-  it('marks the nodes of the pass for XLA, if it is true', () => {
+  it('marks the nodes of the pass for XLA', () => {
     const node = { name: 'a', op: 'Neg', input: ['feed0'], attr: { T: { type: 1 } } };
     const [marked] = withXla({ nodes: [node] } as unknown as Program).nodes;
     expect(marked).toMatchObject({ ...node, attr: { ...node.attr, _XlaCompile: { b: true } } });
+  });
+
+  it.each([
+    [true, false, true],
+    [false, true, false],
+    ['auto', false, false],
+    ['auto', true, true],
+  ] as const)('%s, on a GPU %s: what is loaded is marked %s', async (xla, isUsingGpuDevice, isMarked) => {
+    const backend = tf.backend() as unknown as { binding: Binding; isUsingGpuDevice: boolean };
+    const { binding, isUsingGpuDevice: was } = backend;
+    const marked = new Set<boolean>();
+    const loadSavedModel = (folder: string, tags: string): number => {
+      marked.add(readFileSync(join(folder, 'saved_model.pb')).includes('_XlaCompile'));
+      return binding.loadSavedModel(folder, tags);
+    };
+    try {
+      Object.assign(backend, { binding: Object.create(binding, { loadSavedModel: { value: loadSavedModel } }), isUsingGpuDevice }); // prettier-ignore
+      await run({ compile: { xla } });
+    } finally {
+      Object.assign(backend, { binding, isUsingGpuDevice: was });
+    }
+    expect([...marked]).toStrictEqual([isMarked]);
   });
 });
 
