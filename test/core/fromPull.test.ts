@@ -112,6 +112,32 @@ describe('fromPull', () => {
     expect(ahead).toStrictEqual([0, 0, 0]);
   });
 
+  it('never asks for a value while it waits for another, whatever the prefetch', async () => {
+    let [n, asked, most] = [0, 0, 0];
+    const next = async (): Promise<IteratorResult<Item>> => {
+      most = Math.max(most, ++asked);
+      await sleep(1);
+      asked -= 1;
+      n += 1;
+      return n > 6 ? { done: true, value: undefined } : { done: false, value: { n } };
+    };
+    expect(await numbers({ [Symbol.asyncIterator]: () => ({ next }) }, { prefetch: 3 })).toStrictEqual([
+      1, 2, 3, 4, 5, 6,
+    ]);
+    expect(most).toBe(1);
+  });
+
+  it('leaves an iterator alone that has failed, and asks it for nothing more', async () => {
+    const log: string[] = [];
+    const iterator: AsyncIterator<Item> = {
+      next: () => (log.push('next'), Promise.reject(new Error('torn'))),
+      return: () => (log.push('return'), Promise.resolve({ done: true, value: undefined })),
+    };
+    await expect(numbers({ [Symbol.asyncIterator]: () => iterator }, { prefetch: 3 })).rejects.toThrow('torn');
+    await sleep(5);
+    expect(log).toStrictEqual(['next']);
+  });
+
   it('runs the source’s finally at once when it is unsubscribed between two batches', async () => {
     const { source, closed } = counted();
     const run = fromPull(source).subscribe((item) => waitUntil(item, new Promise(() => undefined)));

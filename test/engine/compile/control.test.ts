@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { pipe } from 'rxjs';
+import { lastValueFrom, pipe, Subject, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { averageWeights } from '../../../operators/averageWeights.js';
@@ -8,6 +8,9 @@ import { stopEarly } from '../../../operators/stopEarly.js';
 import { validateEvery } from '../../../operators/validateEvery.js';
 import type { Batch } from '../../../src/core/batch.js';
 import type { TrainingEvent } from '../../../src/core/events.js';
+import { mse } from '../../../src/losses/mse.js';
+import { sgd } from '../../../src/optim/sgd.js';
+import { train } from '../../../src/trainer/train.js';
 import { absent, INSTALLED } from '../node/installed.js';
 import { expectSame, onNode, randomBatches, type Scenario } from './support.js';
 
@@ -69,6 +72,24 @@ const scenarios: Record<string, Scenario<tf.LayersModel>> = {
 
 describe.skipIf(absent)(`what controls a run, compiled as op by op ${INSTALLED}`, () => {
   onNode();
+
+  it.each([true, false])(
+    'hears what a live learning rate has said before the first batch (compile: %s)',
+    async (compile) => {
+      const rate$ = new Subject<number>();
+      const data = async function* (): AsyncGenerator<Batch> {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        yield* randomBatches([2, 2]);
+      };
+      const model = normed();
+      const options = { loss: mse, optimizer: sgd({ learningRate: rate$ }), compile };
+      const events = lastValueFrom(train(model, data(), options).pipe(toArray()));
+      rate$.next(0.25);
+      const rates = (await events).flatMap((event) => (event.type === 'step' ? [event.learningRate] : []));
+      expect(rates).toStrictEqual([0.25, 0.25]);
+      model.dispose();
+    },
+  );
 
   it.each(Object.entries(scenarios))('%s', async (_, scenario) => {
     const { events } = await expectSame(scenario);
