@@ -53,6 +53,12 @@ export const contract: Record<string, (c: Collective) => Promise<void>> = {
     );
     assert.deepEqual(wrong, [-1, -1]);
   },
+  'averages more than goes into a bucket of 25 MiB': async (c) => {
+    const buffer = new Float32Array(25 * (1 << 18) + 5).fill(c.rank + 1);
+    await c.allReduceMean([buffer]);
+    const mean = (c.worldSize + 1) / 2;
+    assert(buffer.every((value) => Math.abs(value - mean) < 1e-5));
+  },
   'averages with 2 bytes a number: the same bits on every rank, and what is missing is kept': async (c) => {
     for (const format of ['float16', 'bfloat16'] as const) {
       for (const size of [0, 1, 10_007]) {
