@@ -9,6 +9,8 @@ export interface SharedWorld {
   /** [0]: rises with every arrival; [1]: 1 + the rank that failed; [2 + rank]: that rank's arrivals. */
   readonly control: SharedArrayBuffer;
   readonly data: SharedArrayBuffer;
+  /** What each rank's numbers count in a sum. */
+  readonly shares: SharedArrayBuffer;
 }
 
 /** Memory for a world of threads, to be handed to each of them: 4 MiB a rank. */
@@ -18,6 +20,7 @@ export function sharedWorld(worldSize: number): SharedWorld {
     worldSize,
     control: new SharedArrayBuffer(4 * (2 + worldSize)),
     data: new SharedArrayBuffer(CHUNK_BYTES * worldSize),
+    shares: new SharedArrayBuffer(8 * worldSize),
   };
 }
 
@@ -33,6 +36,7 @@ export function markFailed({ control }: SharedWorld, rank: number): void {
 export function threads(world: SharedWorld, rank: number): Collective {
   const { worldSize, data } = world;
   const words = new Int32Array(world.control);
+  const shares = new Float64Array(world.shares);
   const places = Array.from({ length: worldSize }, (_, i) => new Uint8Array(data, i * CHUNK_BYTES, CHUNK_BYTES));
 
   /** Goes on once every rank has arrived as often as this one. */
@@ -91,8 +95,8 @@ export function threads(world: SharedWorld, rank: number): Collective {
       return all;
     },
     sum: async (buffer, share, timeoutMs) => {
-      if (share !== 1) scale(buffer, share);
       const kind = buffer.constructor as new (memory: ArrayBufferLike, from: number, length: number) => Averaged;
+      shares[rank] = share;
       for (const [, part] of chunks(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength))) {
         const length = part.length / buffer.BYTES_PER_ELEMENT;
         const [start, end] = [rank, rank + 1].map((each) => Math.floor((length * each) / worldSize));
@@ -102,7 +106,7 @@ export function threads(world: SharedWorld, rank: number): Collective {
         const [total, ...others] = places.map(({ byteOffset }) =>
           new kind(data, byteOffset, length).subarray(start, end),
         );
-        for (const term of others) add(total!, term);
+        others.forEach((term, i) => blend(total!, i === 0 ? shares[0]! : 1, term, shares[1 + i]!));
         await show(part.subarray(0, 0), timeoutMs, () => part.set(places[0]!.subarray(0, part.length)));
       }
     },
@@ -119,12 +123,9 @@ export function threads(world: SharedWorld, rank: number): Collective {
   });
 }
 
-function scale(numbers: Averaged, factor: number): void {
-  for (let i = 0; i < numbers.length; i += 1) numbers[i]! *= factor;
-}
-
-function add(total: Averaged, term: Averaged): void {
-  for (let i = 0; i < total.length; i += 1) total[i]! += term[i]!;
+/** Makes the total total·share + term·weight, number by number. */
+function blend(total: Averaged, share: number, term: Averaged, weight: number): void {
+  for (let i = 0; i < total.length; i += 1) total[i] = total[i]! * share + term[i]! * weight;
 }
 
 function failure(ranks: readonly number[], timeoutMs?: number): CollectiveError {
