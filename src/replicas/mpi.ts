@@ -18,7 +18,7 @@ export interface MpiOptions {
 
 /** More than this is gathered, or summed up, in a thread of its own: MPI is quicker there, but a thread that waits in MPI takes a core from what computes. */
 const SMALL_BYTES = 1 << 12;
-const SMALL_SUM_BYTES = 1 << 22;
+const SMALL_SUM_BYTES = 1 << 20;
 /** What is summed up at a time on one machine, where memory is what takes time; between machines it would be the number of messages. */
 const PIECE_BYTES = 1 << 20;
 const START_MS = 60_000;

@@ -1,10 +1,11 @@
 // One rank of replicas.ts, as a process of mpirun or as a thread; told so, what starts the threads. Rank 0 prints what was measured, as JSON.
 import { isMainThread } from 'node:worker_threads';
 
-import { lastValueFrom, tap } from 'rxjs';
+import { lastValueFrom, pipe, tap } from 'rxjs';
 
 import { allReduce } from '../../operators/allReduce.js';
-import type { Collective } from '../../src/core/collective.js';
+import type { Collective, Reduces } from '../../src/core/collective.js';
+import type { GradientStep } from '../../src/core/values.js';
 import { engine } from '../../src/engine/engine.js';
 import { adam } from '../../src/optim/adam.js';
 import { mpi } from '../../src/replicas/mpi.js';
@@ -25,11 +26,16 @@ export interface Work {
 /** What is to be measured: messages of so many floats, or steps. */
 export type Job = { readonly floats: readonly number[]; readonly times: number } | (Work & { readonly rounds: number });
 
-/** Milliseconds per micro-batch, by k, of a round: rank 0 while the other waits; all at once, each by itself; and all at once, reduced. */
+/** Milliseconds per micro-batch, by k, of a round. */
 export interface Round {
+  /** Rank 0, while the other waits. */
   readonly alone: readonly number[];
+  /** All at once, each by itself. */
   readonly apart: readonly number[];
   readonly reduced: readonly number[];
+  /** The median of what a step of `reduced` passes in the stage: until all have come to it, and from then on. */
+  readonly waiting: readonly number[];
+  readonly reducing: readonly number[];
 }
 
 const [, , given, by] = process.argv;
@@ -57,7 +63,7 @@ async function messages({ floats, times }: Extract<Job, { floats: unknown }>, c:
       await c.allReduceMean([buffer]);
       if (i >= warmUp) ms.push(performance.now() - start);
     }
-    medians.push(ms.sort((a, b) => a - b)[Math.floor(times / 2)]!);
+    medians.push(median(ms));
   }
   return medians;
 }
@@ -71,6 +77,7 @@ async function steps(job: Work & { readonly rounds: number }, c: Collective): Pr
   function* batches(count: number) {
     for (let i = 0; i < count; i++) yield data[i % data.length]!;
   }
+  const clock = stageClock(c);
   const msOf = async (k: number, reduce?: TrainOptions['reduce']): Promise<number> => {
     const model = makeModel(tf, job.kind);
     const [warmUp, timed] = [Math.ceil(job.microBatches / 3 / k), Math.ceil(job.microBatches / k)];
@@ -79,7 +86,10 @@ async function steps(job: Work & { readonly rounds: number }, c: Collective): Pr
     await lastValueFrom(
       train(model, batches((warmUp + timed) * k), options).pipe(
         tap(({ type, globalStep }) => {
-          if (globalStep === warmUp) start = performance.now();
+          if (globalStep === warmUp) {
+            start = performance.now();
+            clock.reset();
+          }
           if (type === 'step') end = performance.now();
         }),
       ),
@@ -96,15 +106,49 @@ async function steps(job: Work & { readonly rounds: number }, c: Collective): Pr
   };
   const rounds: Round[] = [];
   for (let round = 0; round <= job.rounds; round++) {
-    const { alone, apart, reduced }: Record<keyof Round, number[]> = { alone: [], apart: [], reduced: [] };
+    const measured: Record<keyof Round, number[]> = { alone: [], apart: [], reduced: [], waiting: [], reducing: [] };
     for (const k of job.ks) {
       await c.barrier();
-      if (c.rank === 0) alone.push(await msOf(k));
+      if (c.rank === 0) measured.alone.push(await msOf(k));
       await c.barrier();
-      apart.push(await atOnce(() => msOf(k)));
-      reduced.push(await atOnce(() => msOf(k, allReduce(c))));
+      measured.apart.push(await atOnce(() => msOf(k)));
+      measured.reduced.push(await atOnce(() => msOf(k, clock.stage)));
+      const { waiting, reducing } = clock.medians();
+      measured.waiting.push(await atOnce(() => Promise.resolve(waiting)));
+      measured.reducing.push(await atOnce(() => Promise.resolve(reducing)));
     }
-    rounds.push({ alone, apart, reduced });
+    rounds.push(measured);
   }
   return rounds.slice(1); // it has warmed up
+}
+
+/** `allReduce` with a watch: ranks meet before they talk, so that waiting can be told from reducing. */
+function stageClock(c: Collective) {
+  let [began, waited] = [0, 0];
+  let [waiting, reducing]: [number[], number[]] = [[], []];
+  const met: Reduces = {
+    ...c,
+    allGather: async (bytes, options) => {
+      const start = performance.now();
+      await c.barrier();
+      waited = performance.now() - start;
+      return c.allGather(bytes, options);
+    },
+  };
+  return {
+    reset: () => ([waiting, reducing] = [[], []]),
+    medians: () => ({ waiting: median(waiting), reducing: median(reducing) }),
+    stage: pipe(
+      tap<GradientStep>(() => (began = performance.now())),
+      allReduce(met),
+      tap(() => {
+        waiting.push(waited);
+        reducing.push(performance.now() - began - waited);
+      }),
+    ),
+  };
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

@@ -15,14 +15,14 @@ const FLOATS = 5 * (1 << 20); // 20 MiB
 const program = await bundled(new URL('replicaRank.ts', import.meta.url));
 const oneThread = { TF_NUM_INTRAOP_THREADS: '1', OMP_NUM_THREADS: '1' };
 
-/** On the first k the gain is told; on all, what reducing costs. */
+/** The gain is told for each k, and what reducing costs. */
 const PROCESSES: readonly Work[] = [
-  { engine: 'node', kind: 'cnn', ks: [4, 1, 8], microBatches: 48 },
-  { engine: 'node', kind: 'mlp', ks: [8, 1], microBatches: 160 },
+  { engine: 'node', kind: 'cnn', ks: [4, 1, 8], microBatches: 96 },
+  { engine: 'node', kind: 'mlp', ks: [4, 1, 8], microBatches: 320 },
 ];
 const THREADS: readonly Work[] = [
-  { engine: 'wasm', kind: 'cnn', ks: [4], microBatches: 16 },
-  { engine: 'wasm', kind: 'mlp', ks: [4], microBatches: 80 },
+  { engine: 'wasm', kind: 'cnn', ks: [4, 8], microBatches: 16 },
+  { engine: 'wasm', kind: 'mlp', ks: [4, 8], microBatches: 80 },
 ];
 
 export async function replicasCost(rounds: number): Promise<Record<string, string>> {
@@ -78,14 +78,21 @@ function messages(rounds: number): Record<string, string> {
 function told(what: string, rounds: readonly Round[], ks: readonly number[]): Record<string, string> {
   const of = (value: (round: Round) => number): string => spread(rounds.map(value));
   const cost = ({ reduced, apart }: Round, k: number): number => reduced[ks.indexOf(k)]! - apart[ks.indexOf(k)]!;
-  const costs = ks.map((k) => [`${what}: reducing at k = ${k}, ms a micro-batch`, of((round) => cost(round, k))]);
+  const rows = ks.flatMap((k, i) => [
+    [`${what}, k = ${k}: one alone, ms a micro-batch`, of(({ alone }) => alone[i]!)],
+    [`${what}, k = ${k}: both, each by itself, × the samples`, of(({ alone, apart }) => (2 * alone[i]!) / apart[i]!)],
+    [`${what}, k = ${k}: both as one, × the samples`, of(({ alone, reduced }) => (2 * alone[i]!) / reduced[i]!)],
+    [`${what}, k = ${k}: as one, ms a micro-batch more than apart`, of((round) => cost(round, k))],
+    [`${what}, k = ${k}: in allReduce, until all have come, ms a step`, of(({ waiting }) => waiting[i]!)],
+    [`${what}, k = ${k}: in allReduce, from then on, ms a step`, of(({ reducing }) => reducing[i]!)],
+  ]);
   return {
-    [`${what}: one alone at k = ${ks[0]}, ms a micro-batch`]: of(({ alone }) => alone[0]!),
-    [`${what}: both, each by itself, × the samples`]: of(({ alone, apart }) => (2 * alone[0]!) / apart[0]!),
-    [`${what}: both as one, × the samples`]: of(({ alone, reduced }) => (2 * alone[0]!) / reduced[0]!),
-    ...(Object.fromEntries(costs) as Record<string, string>),
-    ...(ks.includes(8) && {
-      [`${what}: reducing at k = 8 over k = 1, ×`]: of((round) => cost(round, 8) / cost(round, 1)),
+    ...(Object.fromEntries(rows) as Record<string, string>),
+    ...([1, 8].every((k) => ks.includes(k)) && {
+      [`${what}: ms a micro-batch more at k = 8 over k = 1, ×`]: of((round) => cost(round, 8) / cost(round, 1)),
+      [`${what}: in allReduce, without waiting, at k = 8 over k = 1, ×`]: of(
+        ({ reducing }) => reducing[ks.indexOf(8)]! / 8 / reducing[ks.indexOf(1)]!,
+      ),
     }),
   };
 }
