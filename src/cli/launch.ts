@@ -29,7 +29,8 @@ gradients are averaged over all. The first replica records, saves and prints; al
 A replica that fails, is killed, or does not come within the config's timeoutMs, ends all of them; with --restarts they begin again from the newest
 checkpoint, so save often enough. The run may also go on with another number of replicas. Ctrl-C once ends all after the step and saves, twice ends at once.
 
-Its exit code is that of the replicas: 137 if one was killed, 130 after Ctrl-C.
+Its exit code is that of the replicas: 137 if one was killed, 130 after Ctrl-C. MPICH ends with 9 instead of 137, and names the killed one by its process: the
+first line that is printed has the replicas' processes in order.
 
 On several machines, start the ranks by what is there; no restarts then:
   mpirun -n 8 --hostfile hosts gradstream train
