@@ -82,9 +82,18 @@ export function anchored(model: Model, options: OuterOptions): Anchored {
         slots.map(({ name, shape }) => ({ name: `${vector}/${name}`, shape, dtype: 'float32' })),
       );
       const found = matchArrays(wanted, arrays, 'localSteps').map(({ data }) => data as Float32Array);
-      const joined = (parts: readonly Float32Array[]) => Float32Array.from(parts.flatMap((part) => [...part]));
-      [anchor, velocity] = [joined(found.slice(0, slots.length)), joined(found.slice(slots.length))];
+      [anchor, velocity] = [joined(found.slice(0, slots.length), size), joined(found.slice(slots.length), size)];
       begun$ = EMPTY;
     },
   };
+}
+
+function joined(parts: readonly Float32Array[], size: number): Float32Array<ArrayBuffer> {
+  const vector = new Float32Array(size);
+  let end = 0;
+  for (const part of parts) {
+    vector.set(part, end);
+    end += part.length;
+  }
+  return vector;
 }

@@ -65,7 +65,7 @@ export interface Tensors extends Pick<
   | 'clone'
 > {
   /** The values of a tensor, read from the device once: an array that nobody else has. */
-  readonly read: (tensor: tf.Tensor) => ObservableInput<ArrayLike<number>>;
+  readonly read: (tensor: tf.Tensor) => ObservableInput<tf.TypedArray>;
   /** What computes, and in which version: `engine`, `device`, `@tensorflow/tfjs`. */
   readonly about: () => Readonly<Record<string, string>>;
   /** Does something, and lets it draw the same random numbers whenever seed and index are the same. */

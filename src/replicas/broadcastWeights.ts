@@ -28,10 +28,8 @@ export async function broadcastWeights(
 ): Promise<void> {
   for (const variable of allVariablesOf(model)) {
     const { dtype, shape } = variable;
-    const values = await firstValueFrom(from(tensors().read(variable)));
-    const kind = dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint8Array;
-    const data = kind.from(values); // a copy, which may be written to
-    await collective.broadcast(data, 0, options);
-    if (collective.rank !== 0) tensors().tidy(() => variable.assign(tensors().tensor(data, shape, dtype)));
+    const values = await firstValueFrom(from(tensors().read(variable))); // an array of its own, which may be written to
+    await collective.broadcast(values, 0, options);
+    if (collective.rank !== 0) tensors().tidy(() => variable.assign(tensors().tensor(values, shape, dtype)));
   }
 }

@@ -1,5 +1,6 @@
 import { CollectiveError, type Averaged, type Collective } from '../core/collective.js';
 import { assertPositiveInteger } from '../core/errors.js';
+import { blend } from './blend.js';
 import { CHUNK_BYTES, chunks, strips } from './chunks.js';
 import { collective } from './collective.js';
 
@@ -121,11 +122,6 @@ export function threads(world: SharedWorld, rank: number): Collective {
     close: (timeoutMs) => (Atomics.load(words, 1) > 0 ? Promise.resolve() : meet(timeoutMs)),
     abort: () => markFailed(world, rank),
   });
-}
-
-/** Makes the total total·share + term·weight, number by number. */
-function blend(total: Averaged, share: number, term: Averaged, weight: number): void {
-  for (let i = 0; i < total.length; i += 1) total[i] = total[i]! * share + term[i]! * weight;
 }
 
 function failure(ranks: readonly number[], timeoutMs?: number): CollectiveError {

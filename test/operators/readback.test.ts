@@ -145,7 +145,7 @@ describe('readback', () => {
   });
 
   it('makes the source wait while the device is read, and not before', () => {
-    const device = new Subject<number[]>();
+    const device = new Subject<Float32Array>();
     bindTensors({ ...own, read: () => device });
     const log: string[] = [];
     const hold = () => (log.push('waits'), () => void log.push('goes on'));
@@ -155,7 +155,7 @@ describe('readback', () => {
     expect(log).toStrictEqual([]);
     source.next({ ...result(2), [RUN]: { hold } });
     expect(log).toStrictEqual(['waits']);
-    device.next([1, 2]);
+    device.next(Float32Array.of(1, 2));
     device.complete();
     expect(log).toStrictEqual(['waits', 'event 1', 'event 2', 'goes on']);
   });

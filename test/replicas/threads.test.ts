@@ -93,3 +93,13 @@ it('sums in the order of ranks, so that it repeats bit by bit', async () => {
   const expected = terms.map((term) => term * 0.1 * (1 / 3)).reduce((sum, term) => sum + term, 0);
   expect(results).toEqual([expected, expected, expected]);
 });
+
+it('rounds each share before it sums up, as MPI does, so that both give the same bits', async () => {
+  const { fround } = Math;
+  const terms = [0, 1].map((rank) => Float32Array.from({ length: 1000 }, (_, i) => Math.sin(1000 * rank + i)));
+  const [first, second] = terms.map((term) => term.slice());
+  await Promise.all(world(2).map((c) => c.allReduceMean([terms[c.rank]!], { weight: 1 + c.rank })));
+  const expected = first!.map((value, i) => fround(value * fround(1 / 3)) + fround(second![i]! * fround(2 / 3)));
+  expect(terms).toEqual([expected, expected]);
+  expect(expected).not.toEqual(first!.map((value, i) => value * fround(1 / 3) + second![i]! * fround(2 / 3)));
+});
