@@ -239,6 +239,24 @@ describe('gradstream launch', { timeout: 120_000 }, () => {
     },
   );
 
+  it.skipIf(onlyInCi).each(mpis)(
+    `ends all if one is killed, which mpirun names by its rank, or as MPICH's by its process, by %s${onlyInCi}`,
+    async (name, bin) => {
+      const run = `dead ${name}`;
+      const { ended, said } = start([...launch(2, 'mpi'), ...train(run)], { PATH: `${bin}:${process.env['PATH']}`, STEP_MS: '50' }); // prettier-ignore
+      await vi.waitFor(() => expect(linesOf(run).length).toBeGreaterThan(3), 30_000);
+      const pid = Number(/replicas \(processes \d+ (\d+)\)/.exec(said())![1]); // by rank
+      process.kill(pid, 'SIGKILL');
+      const { code, stdout, stderr } = await ended;
+      expect([code, stdout + stderr]).toStrictEqual(
+        name === 'mpich'
+          ? [9, expect.stringContaining(`PID ${pid} RUNNING AT`)]
+          : [137, expect.stringMatching(/process rank 1 with PID/)],
+      );
+      expect(stepsOf(run).length).toBeLessThan(24);
+    },
+  );
+
   it.skipIf(missing || onlyInCi)(`ends all at once upon the second Ctrl-C${onlyInCi}`, async () => {
     const { child, ended, said } = start([...launch(2, 'mpi'), ...train('twice')], { ...env, FAULT: 'hangs' });
     await vi.waitFor(() => expect(linesOf('twice').length).toBeGreaterThan(2), 30_000);
